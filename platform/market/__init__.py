@@ -1,0 +1,1 @@
+"""Market data: instruments, calendars, sources, snapshots, the store, features."""

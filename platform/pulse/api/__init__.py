@@ -1,0 +1,1 @@
+"""What all REST views share: errors, paging, rendering, schema."""

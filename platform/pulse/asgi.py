@@ -1,0 +1,8 @@
+"""ASGI entry: pages, REST and sockets."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pulse.settings")
+application = get_asgi_application()

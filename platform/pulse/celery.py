@@ -1,0 +1,22 @@
+"""The Celery application: JSON only, late acknowledgement, one queue for each kind of work."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pulse.settings")
+
+app = Celery("pulse")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.task_queues = [
+    Queue(name) for name in ("live", "execution", "bulk", "ml", "alerts")
+]
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _keep_our_logging(**_: Any) -> None:
+    """Stop Celery from replacing the project's logging."""

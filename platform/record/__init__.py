@@ -1,0 +1,1 @@
+"""What must outlive a crash: event streams, outbox, jobs, idempotency, audit, secrets."""

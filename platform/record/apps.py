@@ -1,0 +1,10 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class RecordConfig(AppConfig):
+    """The record app."""
+
+    name = "record"
+    default_auto_field = "django.db.models.BigAutoField"

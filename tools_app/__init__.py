@@ -1,0 +1,1 @@
+"""The tools: contract, library, evaluation, signals."""
