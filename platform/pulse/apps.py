@@ -1,4 +1,4 @@
-"""App configuration of the project itself: its commands and templates."""
+"""App configuration of the project itself: its commands, templates and metrics."""
 
 from django.apps import AppConfig
 
@@ -7,3 +7,9 @@ class PulseConfig(AppConfig):
     """The project as an app, so that its management commands are found."""
 
     name = "pulse"
+
+    def ready(self) -> None:
+        """Register the metrics collector."""
+        from pulse import metrics
+
+        metrics.register()

@@ -11,9 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pulse.settings")
 
 app = Celery("pulse")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.task_queues = [
-    Queue(name) for name in ("live", "execution", "bulk", "ml", "alerts")
-]
+app.conf.task_queues = [Queue(name) for name in ("live", "execution", "bulk", "ml", "alerts")]
 app.autodiscover_tasks()
 
 

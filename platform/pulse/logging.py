@@ -11,7 +11,9 @@ from django.http import HttpRequest, HttpResponse
 _SECRET_NAME = re.compile(
     r"(?i)(password|passwd|secret|token|api[_-]?key|authorization|cookie|keyring|ticket|otp)"
 )
-_SECRET_VALUE = re.compile(r"(?i)(pk_(?:live|test)_\w{4})\w+|(bearer\s+)\S+|((?:://)[^:/\s]+:)[^@\s]+@")
+_SECRET_VALUE = re.compile(
+    r"(?i)(pk_(?:live|test)_\w{4})\w+|(bearer\s+)\S+|((?:://)[^:/\s]+:)[^@\s]+@"
+)
 MASK = "***"
 
 
@@ -60,7 +62,9 @@ def configure(*, level: str) -> dict[str, Any]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
-                    structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+                    structlog.processors.KeyValueRenderer(
+                        key_order=["timestamp", "level", "event"]
+                    ),
                 ],
             }
         },
@@ -92,5 +96,3 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-Id"] = request_id
         return response
-
-

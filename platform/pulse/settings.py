@@ -73,7 +73,9 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 
-REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{quote(str(embedded.Redis(VAR_DIR).socket))}"
+REDIS_URL = (
+    env.str("REDIS_URL", default="") or f"unix://{quote(str(embedded.Redis(VAR_DIR).socket))}"
+)
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -112,6 +114,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "pulse.logging.RequestIdMiddleware",
+    "pulse.metrics.MetricsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -75,8 +75,10 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
     codes = exc.get_codes()
     code = codes if isinstance(codes, str) else "invalid"
     faults = _paths(exc.detail) if isinstance(exc.detail, dict | list) else None
-    detail = str(exc.detail) if faults is None else "; ".join(
-        f"{fault['path']}: {fault['detail']}" for fault in faults[:3]
+    detail = (
+        str(exc.detail)
+        if faults is None
+        else "; ".join(f"{fault['path']}: {fault['detail']}" for fault in faults[:3])
     )
     more = getattr(exc, "problem", {})
     response.data = problem(response.status_code, detail, code=code, errors=faults, **more)

@@ -1,0 +1,53 @@
+# make up · make test · make lint · make bench · make assets; each does its own set-up.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export PYTHONUNBUFFERED := 1
+
+.PHONY: up test lint bench assets chromium clean help
+
+help:
+	@sed -n '1p' Makefile
+
+$(VENV)/bin/python:
+	@echo "Making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] < (3, 13), "Python 3.11 or 3.12 is needed, not " + sys.version'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing what Pulse runs on (first time: about a minute)"
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "Installing the tools of tests and checks"
+	@$(PIP) install -c constraints.txt -e ".[dev]"
+	@touch $@
+
+assets: $(VENV)/.run
+	@$(BIN)/python manage.py fetch_assets
+
+up: $(VENV)/.run assets
+	@exec $(BIN)/python -W ignore manage.py up
+
+chromium: $(VENV)/.dev
+	@$(BIN)/python tests/browser/chromium.py
+
+test: $(VENV)/.dev chromium
+	@$(BIN)/python manage.py fetch_assets --dev
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@PULSE_MODE=test $(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python -m pytest -q tests/pulse/test_templates.py
+
+bench: $(VENV)/.dev
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	@rm -rf $(VENV) var static/vendor node_modules

@@ -1,0 +1,107 @@
+"""`manage.py up`: the whole platform under one supervisor."""
+
+import http.client
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from pulse import supervisor
+from pulse.supervisor import AlreadyRunningError, Supervisor, say
+
+
+class Command(BaseCommand):
+    help = "Run the servers, the web, the feed, the workers and the beat; Ctrl-C stops all."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
+        parser.add_argument("--no-feed", action="store_true", help="without the simulator")
+        parser.add_argument("--seed", type=int, default=7, help="seed of the simulator")
+        parser.add_argument("--speed", type=float, default=60.0, help="market minutes a minute")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            raise CommandError("`up` is for one machine; production runs docker/compose.yaml.")
+        try:
+            with supervisor.locked(settings.VAR_DIR / "run" / "up.lock"):
+                self.run(options)
+        except AlreadyRunningError:
+            state = supervisor.read_state(settings.VAR_DIR) or {}
+            raise CommandError(
+                f"Pulse already runs here: {state.get('address') or 'see its terminal'}"
+            ) from None
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Start everything in order, then watch until Ctrl-C."""
+        began = time.monotonic()
+        house = Supervisor(settings.VAR_DIR, settings.BASE_DIR)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, house.request_stop)
+        try:
+            house.start_servers()
+            self.prepare()
+            self.start_apps(house, options)
+            port = house.address.rsplit(":", 1)[1]
+            if house.wait_for(lambda: serves(int(port)), 60):
+                self.welcome(house, time.monotonic() - began)
+            house.watch()
+        finally:
+            house.stop()
+
+    def prepare(self) -> None:
+        """Migrate, seed the demo and gather the static files."""
+        path = settings.VAR_DIR / "log" / "prepare.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as log:
+            supervisor.run_step(
+                "prepare", log, sys.executable, "manage.py", "prepare", cwd=settings.BASE_DIR
+            )
+
+    def start_apps(self, house: Supervisor, options: dict[str, Any]) -> None:
+        """Start the application processes."""
+        port = supervisor.free_port(options["port"])
+        house.address = f"http://localhost:{port}"
+        python = sys.executable
+        manage = (python, "-W", "ignore", "manage.py")
+        celery = (python, "-W", "ignore", "-m", "celery", "-A", "pulse")
+        worker = (*celery, "worker", "--loglevel", "WARNING", "--without-gossip")
+        house.add("web", *manage, "serve", "--port", str(port))
+        house.add("live", *worker, "-Q", "live", "-P", "threads", "-c", "2", "-n", "live@%h")
+        bulk = "execution,bulk,ml,alerts"
+        house.add("bulk", *worker, "-Q", bulk, "-P", "solo", "-n", "bulk@%h")
+        house.add("beat", *celery, "beat", "--loglevel", "WARNING", "--pidfile", "")
+        if not options["no_feed"]:
+            house.add(
+                "feed", *manage, "feed", "--source", "simulator",
+                "--seed", str(options["seed"]), "--speed", str(options["speed"]),
+            )  # fmt: skip
+        house.add("replay", *manage, "feed", "--serve")
+
+    def welcome(self, house: Supervisor, seconds: float) -> None:
+        """Print the address and the demo logins."""
+        lines = [f"Pulse is served at {house.address} after {seconds:.1f} s."]
+        if settings.DEMO_LOGINS:
+            from accounts.demo import DEMO_PASSWORD, DEMO_USERS
+
+            lines.append(f"Demo logins, all with the password {DEMO_PASSWORD}:")
+            lines += [f"  {user.email:<26} {user.says}" for user in DEMO_USERS]
+        lines.append("Logs are in var/log. Ctrl-C stops everything.")
+        for line in lines:
+            say("", line)
+
+
+def serves(port: int) -> bool:
+    """Return whether the web process answers."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        link.request("GET", "/health")
+        return link.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        link.close()
