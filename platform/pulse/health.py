@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
+
 from record.access import PUBLIC, entitled
 
 READY_WITHIN_S = 3.0

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from record.access import PUBLIC, entitled
 
 from pulse.health import dependencies
+from record.access import PUBLIC, entitled
 
 REQUESTS = Counter("pulse_http_requests", "HTTP requests", ["method", "route", "status"])
 LATENCY = Histogram(

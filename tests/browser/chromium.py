@@ -1,0 +1,58 @@
+"""Finds Chromium for the browser tests, and installs Debian's when there is none.
+
+`python tests/browser/chromium.py` is the set-up step of `make test`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+REMEDY = (
+    "No Chromium was found. Install it (Debian: apt-get install chromium) or name one in CHROMIUM."
+)
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def find_chromium() -> str | None:
+    """Return the path of a Chromium, or None."""
+    named = os.environ.get("CHROMIUM")
+    return named or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def install() -> None:
+    """Install Debian's Chromium; raise with the remedy when that is not possible."""
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid() != 0:
+        raise SystemExit(REMEDY)
+    print("Installing Chromium (first time: about a minute)", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    quiet = [apt, "-qq", "-o", "Dpkg::Use-Pty=0"]
+    subprocess.run([*quiet, "update"], check=True, env=environment)
+    packages = ["chromium", "fonts-dejavu-core"]
+    done = subprocess.run(
+        [*quiet, "install", "-y", "--no-install-recommends", *packages],
+        check=False,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    if done.returncode or find_chromium() is None:
+        raise SystemExit(REMEDY)
+
+
+if __name__ == "__main__":
+    if find_chromium() is None:
+        install()
+    sys.exit(0)
