@@ -1,0 +1,11 @@
+"""The array types that the numerics take and return."""
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+ByteArray = npt.NDArray[np.uint8]
+FloatLike = npt.ArrayLike
+BoolLike = npt.ArrayLike
