@@ -28,7 +28,7 @@ def discounted_gap(
     S: FloatArray, K: FloatArray, drift: FloatArray, Dq: FloatArray, Dr: FloatArray
 ) -> FloatArray:
     """Return S Dq - K Dr, exact at r = q, where `drift` is (r - q) T."""
-    close: FloatArray = Dr * ((S - K) + S * np.expm1(drift))
+    close: FloatArray = Dr * (S - K) + S * Dr * np.expm1(drift)
     return np.where(np.abs(drift) < 1.0, close, S * Dq - K * Dr)
 
 
@@ -124,13 +124,13 @@ class Terms:
         return np.where(finite, masked, 0.0)
 
     @cached_property
-    def N1(self) -> FloatArray:
+    def cdf1(self) -> FloatArray:
         """N(w d1)."""
         out: FloatArray = ndtr(self.w * self.d1)
         return out
 
     @cached_property
-    def N2(self) -> FloatArray:
+    def cdf2(self) -> FloatArray:
         """N(w d2)."""
         out: FloatArray = ndtr(self.w * self.d2)
         return out
@@ -177,7 +177,7 @@ class Terms:
     @property
     def delta(self) -> FloatArray:
         """dV/dS."""
-        out: FloatArray = self.w * self.Dq * self.N1
+        out: FloatArray = self.w * self.Dq * self.cdf1
         return out
 
     @cached_property
@@ -194,21 +194,21 @@ class Terms:
     def theta(self) -> FloatArray:
         """dV/dt as calendar time passes, per year."""
         decay = -self.S * self.Dq * self.n1 * (self.sigma / (2.0 * self.root_T))
-        paid = self.q * (self.S * self.Dq) * self.N1
-        financed = self.r * (self.K * self.Dr) * self.N2
+        paid = self.q * (self.S * self.Dq) * self.cdf1
+        financed = self.r * (self.K * self.Dr) * self.cdf2
         return self._finite(decay, self.dead) + self.w * (paid - financed)
 
     @property
     def rho(self) -> FloatArray:
         """dV/dr."""
-        out: FloatArray = self.w * (self.K * self.Dr) * self.N2 * self.T
+        out: FloatArray = self.w * (self.K * self.Dr) * self.cdf2 * self.T
         return out
 
     @property
     def charm(self) -> FloatArray:
         """d delta/dt as calendar time passes, per year."""
         moving = -self.Dq * self.n1 * self.d1_slope
-        return self._finite(moving, self.dead) + self.w * self.q * self.Dq * self.N1
+        return self._finite(moving, self.dead) + self.w * self.q * self.Dq * self.cdf1
 
     @property
     def vanna(self) -> FloatArray:

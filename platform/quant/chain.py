@@ -1,6 +1,7 @@
 """The option chain of one underlying at one instant, as plain arrays."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +81,9 @@ class Chain:
                 raise ValueError(f"{name} has a value that is not a finite number above zero")
 
     def _freeze(self, name: str) -> None:
-        given = np.asarray(getattr(self, name), dtype=_DTYPES.get(name, np.float64))
+        given: npt.NDArray[Any] = np.asarray(
+            getattr(self, name), dtype=_DTYPES.get(name, np.float64)
+        )
         if given.shape != np.shape(self.strikes) or given.ndim != 1:
             raise ValueError(f"{name} has shape {given.shape}, strikes {np.shape(self.strikes)}")
         view = given.view()
