@@ -9,7 +9,8 @@ class PulseConfig(AppConfig):
     name = "pulse"
 
     def ready(self) -> None:
-        """Register the metrics collector."""
-        from pulse import metrics
+        """Register the metrics collector and the check of the browser libraries."""
+        from pulse import assets, metrics
 
         metrics.register()
+        assets.register()

