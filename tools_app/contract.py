@@ -1,0 +1,260 @@
+"""The contract of a tool: what it declares, what it answers, and how the answer is checked.
+
+A tool is one falsifiable hypothesis as a pure function of a frame, the same function on the
+newest row of a live feed, on a replayed day and on many simulated paths at once. It lists
+conditions, each with a degree from 0 (absent) over 0.5 (just met) to 1 (met with room to spare);
+its score is the degree of the weakest one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from market.features.registry import registry
+from market.frames import ByteArray, FloatArray, Frame, IntArray, Kind, Missing
+
+SideArray = npt.NDArray[np.int8]
+Inputs = Mapping[str, FloatArray]
+Settings = Mapping[str, float]
+
+
+class Tier(StrEnum):
+    """Plans in the order in which they open tools; each opens all that came before."""
+
+    FREE = "free"
+    PRO = "pro"
+    PRO_PLUS = "pro_plus"
+
+    def opens(self, other: Tier) -> bool:
+        """Say whether this plan includes the tools of the other."""
+        order = list(Tier)
+        return order.index(self) >= order.index(other)
+
+
+class Scope(StrEnum):
+    """How many underlyings a tool looks at."""
+
+    ONE = "one underlying"
+    BASKET = "basket"
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A number that the optimizer may choose between `low` and `high`."""
+
+    name: str
+    default: float
+    low: float
+    high: float
+    unit: str
+    description: str
+    integer: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.default <= self.high or self.low >= self.high:
+            raise ValueError(f"{self.name}: default {self.default} outside {self.low}..{self.high}")
+
+    def checked(self, value: float) -> float:
+        """Return the value, or refuse one that is out of bounds or not whole where it must be."""
+        if not self.low <= value <= self.high:
+            raise ValueError(f"{self.name}={value} is outside {self.low}..{self.high}")
+        if self.integer and value != int(value):
+            raise ValueError(f"{self.name}={value} is not a whole number")
+        return float(value)
+
+
+THRESHOLD = Param(
+    "threshold", 0.5, 0.4, 0.95, "", "score from which it fires; 0.5: every condition just met"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Condition:
+    """One part of the reasons, over all rows.
+
+    `degree` is None for a value that is told but does not count. `limit` is None where there is
+    no single number to compare with; `relation` then says nothing.
+    """
+
+    label: str
+    value: FloatArray
+    unit: str = ""
+    degree: FloatArray | None = None
+    limit: float | None = None
+    relation: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What a tool's function returns: its conditions in order of telling, and the side it reads."""
+
+    conditions: tuple[Condition, ...]
+    side: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """A tool's answer for every row of a frame.
+
+    Attributes
+    ----------
+    tool_id : int
+    time : (T,) int64
+    score : (..., T) float64
+        In [0, 1]; NaN where a needed input is missing.
+    side : (..., T) int8
+        +1 long, -1 short, 0 volatility without a side or no score.
+    fires : (..., T) bool
+        Where score >= threshold.
+    missing : (..., T) uint8
+        A `Missing` code where the score is NaN, `OK` elsewhere.
+    threshold : float
+    conditions : tuple of Condition
+    """
+
+    tool_id: int
+    kind: Kind
+    time: IntArray
+    score: FloatArray
+    side: SideArray
+    fires: npt.NDArray[np.bool_]
+    missing: ByteArray
+    threshold: float
+    conditions: tuple[Condition, ...]
+
+    def missing_counts(self) -> dict[str, int]:
+        """Return how many rows have no score, by the reason's text."""
+        counts = np.bincount(self.missing.ravel(), minlength=len(Missing))
+        return {
+            code.text: int(counts[code]) for code in Missing if code != Missing.OK and counts[code]
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool: its declaration and its function.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+        Columns that it cannot do without.
+    optional : tuple of str
+        Columns that it uses where they are known; where NaN their condition is left out.
+    window : int
+        Rows of its inputs that one score depends on, that row included, whatever the parameters.
+    horizon, horizon_unit : int, str
+        Over what the hypothesis is judged: minutes or sessions.
+    direction : str
+        How it reads, in words.
+    judged_on : str
+        The kind of simulated paths that can judge it, or why none can.
+    blind_spots : str
+        What it cannot see.
+    """
+
+    id: int
+    slug: str
+    name: str
+    tier: Tier
+    family: str
+    hypothesis: str
+    source: str
+    formula: str
+    kind: Kind
+    scope: Scope
+    inputs: tuple[str, ...]
+    params: tuple[Param, ...]
+    window: int
+    horizon: int
+    horizon_unit: str
+    direction: str
+    judged_on: str
+    blind_spots: str
+    compute: Callable[[Inputs, Settings], Verdict] = field(repr=False)
+    optional: tuple[str, ...] = ()
+    version: str = "1"
+
+    @property
+    def lookback(self) -> int:
+        """Stored rows that one score depends on, that row included."""
+        known = registry()
+        behind = (known.column(self.kind, name).lookback for name in self.columns)
+        return self.window + max(behind, default=1) - 1
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that it reads."""
+        return self.inputs + self.optional
+
+    def settings(self, given: Mapping[str, float] | None = None) -> dict[str, float]:
+        """Return all parameters: the defaults, replaced by those given, each within its bounds."""
+        chosen = dict(given or {})
+        unknown = chosen.keys() - {param.name for param in self.params}
+        if unknown:
+            raise ValueError(f"{self.slug} has no parameter {sorted(unknown)[0]!r}")
+        return {p.name: p.checked(chosen.get(p.name, p.default)) for p in self.params}
+
+    def evaluate(self, frame: Frame, params: Mapping[str, float] | None = None) -> Evaluation:
+        """Score every row of a frame. A row with a needed input missing is NaN and never fires.
+
+        Raises
+        ------
+        ValueError
+            When the frame is of another kind or a parameter is unknown or out of bounds.
+        """
+        if frame.kind != self.kind:
+            raise ValueError(f"{self.slug} reads {self.kind} frames, not {frame.kind}")
+        settings = self.settings(params)
+        verdict = self.compute(_inputs(frame, self.columns), settings)
+        score = _weakest(verdict.conditions, frame.shape)
+        missing = _why_missing(frame, self.inputs, score)
+        known = missing == Missing.OK
+        score = np.where(known, score, np.nan)
+        side = np.where(known & np.isfinite(verdict.side), verdict.side, 0.0).astype(np.int8)
+        threshold = settings["threshold"]
+        return Evaluation(
+            tool_id=self.id,
+            kind=self.kind,
+            time=frame.time,
+            score=score,
+            side=side,
+            fires=known & (np.where(known, score, 0.0) >= threshold),
+            missing=missing,
+            threshold=threshold,
+            conditions=verdict.conditions,
+        )
+
+
+def _inputs(frame: Frame, names: tuple[str, ...]) -> dict[str, FloatArray]:
+    absent = np.full(frame.shape, np.nan)
+    return {name: frame.columns.get(name, absent) for name in names}
+
+
+def _weakest(conditions: tuple[Condition, ...], shape: tuple[int, ...]) -> FloatArray:
+    """Return the least degree; NaN wherever one is NaN."""
+    score = np.ones(shape)
+    for condition in conditions:
+        if condition.degree is not None:
+            score = np.minimum(score, condition.degree)
+    return score
+
+
+def _why_missing(frame: Frame, names: tuple[str, ...], score: FloatArray) -> ByteArray:
+    """Return the reason of the first needed input that is missing, row by row.
+
+    Where all are there but the score is not, a window behind the row is not full yet or has a
+    hole; both mean that the tool is warming up.
+    """
+    codes = np.zeros(frame.shape, dtype=np.uint8)
+    absent = np.full(frame.shape, np.uint8(Missing.NO_COLUMN))
+    for name in names:
+        found = frame.reasons.get(name, absent)
+        codes = np.where(codes == Missing.OK, found, codes)
+    return np.where((codes == Missing.OK) & ~np.isfinite(score), Missing.WARMING_UP, codes).astype(
+        np.uint8
+    )
