@@ -19,6 +19,8 @@ _MIN_SCALE_COUNT = 10
 """Returns needed before their standard deviation is used to measure the next one."""
 _CLIP = 50.0
 """Standard deviations at which a return is cut: bad data must not empty every state at once."""
+_HUGE = 1e300
+"""Values from here on count as missing: their sums would overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class RegimeModel:
     Attributes
     ----------
     drift : float
-        Mean of the up trend per session, in long-run standard deviations; down mirrors it.
+        Mean of the up trend per session, in standard deviations of the volatility level that it
+        meets; down mirrors it.
     scales : tuple of 3 floats
         Standard deviation of the three volatility levels, in long-run standard deviations.
     trend_stay, volatility_stay : float
@@ -45,7 +48,7 @@ class RegimeModel:
         Sessions with a return before the first answer.
     """
 
-    drift: float = 0.2
+    drift: float = 0.25
     scales: tuple[float, float, float] = (0.6, 1.0, 1.9)
     trend_stay: float = 0.98
     volatility_stay: float = 0.97
@@ -190,7 +193,7 @@ def _update(state: FloatArray, size: FloatArray, model: RegimeModel) -> FloatArr
     weighed = np.empty_like(state)
     for i, mean in enumerate((-model.drift, 0.0, model.drift)):
         for j, spread in enumerate(model.scales):
-            z = (clipped - mean) / (spread * unit)
+            z = (clipped / spread - mean) / unit
             likelihood = np.exp(power * np.log1p(z * z / model.degrees)) / spread
             weighed[i, j] = state[i, j] * likelihood
     total = np.zeros(state.shape[-1])
@@ -205,7 +208,7 @@ def ewma(values: FloatLike, half_life: float, warm_up: int = 1) -> FloatArray:
     Parameters
     ----------
     values : (..., T) float64
-        NaN where missing; a missing value leaves the mean as it was and has no answer itself.
+        Not finite where missing; a missing value leaves the mean as it was and has no answer.
     half_life : float
         Steps after which a value's weight has halved; above zero.
     warm_up : int
@@ -222,7 +225,7 @@ def ewma(values: FloatLike, half_life: float, warm_up: int = 1) -> FloatArray:
     total, weight, count = (np.zeros(paths.shape[1]) for _ in range(3))
     out = np.full_like(paths, np.nan)
     for t, now in enumerate(paths):
-        seen = np.isfinite(now)
+        seen = np.abs(now) < _HUGE
         total = np.where(seen, keep * total + np.where(seen, now, 0.0), total)
         weight = np.where(seen, keep * weight + 1.0, weight)
         count = count + seen
@@ -253,8 +256,8 @@ def realized_volatility(
     (..., T) float64
         Per square root of a year of 252 sessions.
     """
-    out: FloatArray = np.sqrt(SESSIONS_PER_YEAR * ewma(_squares(returns), half_life, warm_up))
-    return out
+    out: FloatArray = np.sqrt(ewma(_squares(returns), half_life, warm_up))
+    return out * float(np.sqrt(SESSIONS_PER_YEAR))
 
 
 def trend_strength(returns: FloatLike, half_life: float = 20.0, warm_up: int = 20) -> FloatArray:
@@ -277,7 +280,6 @@ def trend_strength(returns: FloatLike, half_life: float = 20.0, warm_up: int = 2
     mean, square = ewma(returns, half_life, warm_up), ewma(_squares(returns), half_life, warm_up)
     # Sum of squared weights over the squared sum of weights, for an infinite past.
     effective = (1.0 + keep) / (1.0 - keep)
-    error = np.sqrt(square / effective)
-    out = np.full_like(mean, np.nan)
-    np.divide(mean, error, out=out, where=error > 0.0)
-    return out
+    with np.errstate(all="ignore"):
+        strength = mean / np.sqrt(square / effective)
+    return np.where(np.isfinite(strength), strength, np.nan)
