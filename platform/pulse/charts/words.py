@@ -1,0 +1,73 @@
+"""One sentence on each figure: its text alternative and the caption that everybody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pulse.charts.exposure import UNITS
+from pulse.charts.format import finite, number, percent, short
+
+
+def money(value: Any) -> str:
+    """Return a signed amount of dollars in short form."""
+    found = finite(value)
+    if found is None:
+        return "not known"
+    text = short(found, plus=True)
+    return f"{text[0]}${text[1:]}" if text[0] in "+\N{MINUS SIGN}" else f"${text}"
+
+
+def distance(level: Any, spot: Any) -> str:
+    """Return where a level lies from spot in words."""
+    to, here = finite(level), finite(spot)
+    if to is None or not here:
+        return ""
+    away = (to / here - 1) * 100
+    if abs(away) < 0.005:
+        return "at spot"
+    return f"{percent(abs(away))} {'above' if away > 0 else 'below'} spot"
+
+
+def strikes(payload: Mapping[str, Any], greek: str) -> str:
+    """Return what the bars by strike show."""
+    total = (payload.get("totals") or {}).get("charm_day" if greek == "charm" else greek)
+    parts = [f"Net {greek} exposure of {payload.get('symbol')}: {money(total)} {UNITS[greek][2:]}"]
+    levels = payload.get("levels") or {}
+    if greek == "gamma":
+        for name, words in (("call_wall", "largest positive"), ("put_wall", "largest negative")):
+            if (level := finite(levels.get(name))) is not None:
+                parts.append(f"{words} gamma at {number(level, _places(level))}")
+    return "; ".join(parts) + "."
+
+
+def profile(payload: Mapping[str, Any]) -> str:
+    """Return what the gamma profile shows."""
+    levels = payload.get("levels") or {}
+    zero = finite(levels.get("zero_gamma"))
+    if zero is None:
+        reason = str(levels.get("zero_gamma_reason") or "no crossing")
+        return f"Total gamma over spot has no zero crossing in this range ({reason})."
+    where = distance(zero, payload.get("spot"))
+    return f"Total gamma changes sign at {number(zero)}, {where}."
+
+
+def regime(payload: Mapping[str, Any]) -> str:
+    """Return what the sign of gamma means for hedging, as a convention and not as advice."""
+    gamma = finite((payload.get("totals") or {}).get("gamma"))
+    if not gamma:
+        return ""
+    return "dampening" if gamma > 0 else "amplifying"
+
+
+def counts(pairs: Sequence[tuple[str, int]], what: str) -> str:
+    """Return what a histogram shows."""
+    total = sum(count for _, count in pairs)
+    if not total:
+        return f"No {what} yet."
+    name, most = max(pairs, key=lambda pair: pair[1])
+    return f"{total} {what}; most in {name}: {most}."
+
+
+def _places(value: float) -> int:
+    return 0 if value == int(value) else 2

@@ -1,0 +1,210 @@
+"""Template tags of the interface: numbers, times, figures, icons, and what a plan allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from pulse import assets
+from pulse.charts import chain as chain_table
+from pulse.charts import exposure, small, words
+from pulse.charts import format as fmt
+
+register = template.Library()
+
+register.filter("side", fmt.side)
+register.filter("hours", fmt.span)
+register.filter("age", fmt.age)
+register.filter("sig", fmt.significant)
+
+
+@register.filter
+def num(value: Any, places: int = 2) -> str:
+    """Show a number with `places` decimals."""
+    return fmt.number(value, places)
+
+
+@register.filter
+def plus(value: Any, places: int = 2) -> str:
+    """Show a number with its sign."""
+    return fmt.number(value, places, plus=True)
+
+
+@register.filter
+def short(value: Any) -> str:
+    """Show a large number in short form."""
+    return fmt.short(value)
+
+
+@register.filter
+def money(value: Any) -> str:
+    """Show a signed amount of dollars in short form."""
+    found = fmt.finite(value)
+    return fmt.MISSING if found is None else words.money(found)
+
+
+@register.filter
+def pct(value: Any, places: int = 2) -> str:
+    """Show a percentage with its sign."""
+    return fmt.percent(value, places, plus=True)
+
+
+@register.filter
+def share(value: Any, places: int = 0) -> str:
+    """Show a share of one as a percentage without a sign."""
+    found = fmt.finite(value)
+    return fmt.percent(None if found is None else found * 100, places)
+
+
+@register.filter
+def strike(value: Any) -> str:
+    """Show a price level without needless decimals."""
+    found = fmt.finite(value)
+    return fmt.number(found, 0 if found is not None and found == int(found) else 2)
+
+
+@register.filter
+def et(value: Any, pattern: str = "%H:%M:%S") -> SafeString:
+    """Show an instant on New York's clock as a `time` element."""
+    found = fmt.instant(value)
+    if found is None:
+        return SafeString(fmt.MISSING)
+    return format_html(
+        '<time datetime="{}" data-et="{}">{}</time>', found.isoformat(), pattern,
+        fmt.eastern(found, pattern),
+    )  # fmt: skip
+
+
+@register.filter
+def et_text(value: Any, pattern: str = "%H:%M:%S") -> str:
+    """Show an instant on New York's clock as plain text."""
+    return fmt.eastern(value, pattern)
+
+
+@register.filter
+def away(level: Any, spot: Any) -> str:
+    """Say how far a level is from spot."""
+    return words.distance(level, spot)
+
+
+@register.filter
+def heat(value: Any, reach: Any) -> str:
+    """Return the heat class of a value."""
+    return chain_table.heat(value, fmt.finite(reach) or 0.0)
+
+
+@register.filter
+def widest(rows: Any, key: str) -> float:
+    """Return the largest size of `key` among rows, the end of their heat scale."""
+    sizes = [abs(v) for row in rows or [] if (v := fmt.finite(row.get(key))) is not None]
+    return max(sizes, default=0.0)
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """Draw an icon of the sprite; it is decoration, the words beside it name it."""
+    classes = f"icon {extra}".strip()
+    return format_html(
+        '<svg class="{}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        classes, static("img/icons.svg"), name,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def vendor(name: str) -> str:
+    """Return the address of a vendored file, empty when it is not installed."""
+    return static(f"vendor/{name}") if assets.has_vendor(name) else ""
+
+
+@register.simple_tag
+def strikes_figure(payload: dict[str, Any], greek: str = "gamma", split: bool = True) -> SafeString:
+    """Draw the bars by strike."""
+    label = words.strikes(payload, greek)
+    drawn = exposure.bars_by_strike(payload, greek=greek, split=split, label=label)
+    return mark_safe(drawn)  # noqa: S308 - built by pulse.charts.svg, which escapes
+
+
+@register.simple_tag
+def strikes_words(payload: dict[str, Any], greek: str = "gamma") -> str:
+    """Say what the bars by strike show."""
+    return words.strikes(payload, greek)
+
+
+@register.simple_tag
+def profile_figure(payload: dict[str, Any]) -> SafeString:
+    """Draw gamma over spot."""
+    drawn = exposure.gamma_profile(payload, label=words.profile(payload))
+    return mark_safe(drawn)  # noqa: S308 - built by pulse.charts.svg, which escapes
+
+
+@register.simple_tag
+def profile_words(payload: dict[str, Any]) -> str:
+    """Say what the gamma profile shows."""
+    return words.profile(payload)
+
+
+@register.filter
+def regime(payload: dict[str, Any]) -> str:
+    """Say what the sign of total gamma means."""
+    return words.regime(payload)
+
+
+@register.simple_tag
+def spark(values: Any, label: str) -> SafeString:
+    """Draw a sparkline."""
+    drawn = small.sparkline(list(values or []), label=label)
+    return mark_safe(drawn)  # noqa: S308 - built by pulse.charts.svg, which escapes
+
+
+@register.simple_tag
+def bars_figure(pairs: Any, what: str, every: int = 1) -> SafeString:
+    """Draw a histogram of `(name, count)` pairs."""
+    found = list(pairs or [])
+    drawn = small.histogram(found, label=words.counts(found, what), every=every)
+    return mark_safe(drawn)  # noqa: S308 - built by pulse.charts.svg, which escapes
+
+
+@register.simple_tag
+def bars_words(pairs: Any, what: str) -> str:
+    """Say what a histogram shows."""
+    return words.counts(list(pairs or []), what)
+
+
+@register.simple_tag
+def chain_sets() -> list[tuple[str, str]]:
+    """Return `(key, name)` of the chain's column sets."""
+    return [(key, name) for key, (name, _) in chain_table.SETS.items()]
+
+
+@register.simple_tag
+def chain_grid(chain: dict[str, Any], columns: str, strikes: str) -> dict[str, Any]:
+    """Return the chain's columns and lines."""
+    _, chosen = chain_table.SETS[columns]
+    rows = chain_table.around(chain["rows"], chain.get("spot"), chain_table.STRIKES[strikes])
+    return {
+        "columns": chosen,
+        "mirrored": list(reversed(chosen)),
+        "lines": chain_table.lines(rows, chosen, chain.get("spot")),
+        "span": len(chosen),
+        "left_out": len(chain["rows"]) - len(rows),
+    }
+
+
+@register.simple_tag(takes_context=True)
+def can(context: template.Context, name: str) -> bool:
+    """Return whether the visitor's plan allows `name`; the server enforces it elsewhere."""
+    from accounts.entitlements import allows
+
+    request = context.get("request")
+    return request is not None and bool(allows(request.user, name).allowed)
+
+
+@register.simple_tag(takes_context=True)
+def api_call(context: template.Context, path: str) -> str:
+    """Return the command line that asks the REST interface for what a figure shows."""
+    request = context["request"]
+    return f"curl '{request.build_absolute_uri(path)}'"
