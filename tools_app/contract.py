@@ -144,7 +144,7 @@ class Tool:
     inputs : tuple of str
         Columns that it cannot do without.
     optional : tuple of str
-        Columns that it uses where they are known; where NaN their condition is left out.
+        Columns that it can do without at some rows; its formula says when.
     window : int
         Rows of its inputs that one score depends on, that row included, whatever the parameters.
     horizon, horizon_unit : int, str
@@ -212,7 +212,7 @@ class Tool:
         settings = self.settings(params)
         verdict = self.compute(_inputs(frame, self.columns), settings)
         score = _weakest(verdict.conditions, frame.shape)
-        missing = _why_missing(frame, self.inputs, score)
+        missing = _why_missing(frame, self, score)
         known = missing == Missing.OK
         score = np.where(known, score, np.nan)
         side = np.where(known & np.isfinite(verdict.side), verdict.side, 0.0).astype(np.int8)
@@ -244,17 +244,21 @@ def _weakest(conditions: tuple[Condition, ...], shape: tuple[int, ...]) -> Float
     return score
 
 
-def _why_missing(frame: Frame, names: tuple[str, ...], score: FloatArray) -> ByteArray:
+def _why_missing(frame: Frame, tool: Tool, score: FloatArray) -> ByteArray:
     """Return the reason of the first needed input that is missing, row by row.
 
-    Where all are there but the score is not, a window behind the row is not full yet or has a
-    hole; both mean that the tool is warming up.
+    Where all are there but the score is not, an optional one was needed after all, or a window
+    behind the row is not full yet or has a hole: the tool is warming up.
     """
-    codes = np.zeros(frame.shape, dtype=np.uint8)
+    codes = _first_reason(frame, tool.inputs, np.zeros(frame.shape, dtype=np.uint8))
+    unknown = (codes == Missing.OK) & ~np.isfinite(score)
+    later = _first_reason(frame, tool.optional, codes)
+    later = np.where(later == Missing.OK, np.uint8(Missing.WARMING_UP), later)
+    return np.where(unknown, later, codes)
+
+
+def _first_reason(frame: Frame, names: tuple[str, ...], codes: ByteArray) -> ByteArray:
     absent = np.full(frame.shape, np.uint8(Missing.NO_COLUMN))
     for name in names:
-        found = frame.reasons.get(name, absent)
-        codes = np.where(codes == Missing.OK, found, codes)
-    return np.where((codes == Missing.OK) & ~np.isfinite(score), Missing.WARMING_UP, codes).astype(
-        np.uint8
-    )
+        codes = np.where(codes == Missing.OK, frame.reasons.get(name, absent), codes)
+    return codes

@@ -9,6 +9,7 @@ import numpy as np
 
 from market.clock import NEW_YORK, from_ns
 from market.frames import Kind
+from quant.regime import TRENDS, VOLATILITIES
 from tools_app.contract import Condition, Evaluation
 
 Row = int | tuple[int, ...]
@@ -26,6 +27,9 @@ def figure(value: float, unit: str) -> str:
         return "not known"
     if unit == "price":
         return f"{value:,.2f}"
+    if unit == "regime":
+        trend, volatility = divmod(int(value), len(VOLATILITIES))
+        return f"{TRENDS[trend]} trend with {VOLATILITIES[volatility]} volatility"
     scale, unit = _SHOWN.get(unit, (1.0, unit))
     value *= scale
     if unit.startswith("$"):

@@ -15,8 +15,8 @@ def assemble(
     kind: Kind,
     symbol: str,
     times: npt.ArrayLike,
-    observations: Mapping[str, npt.ArrayLike],
-    reasons: Mapping[str, npt.ArrayLike] | None = None,
+    observations: Mapping[str, FloatArray],
+    reasons: Mapping[str, ByteArray] | None = None,
     names: Iterable[str] | None = None,
 ) -> Frame:
     """Return a frame with the columns named and everything that they are computed from.

@@ -141,7 +141,8 @@ def _front_interest(chain: Chain) -> StrikeInterest | None:
         return None
     front = known & (chain.expiries == chain.expiries[known].min())
     strikes, where = np.unique(chain.strikes[front], return_inverse=True)
-    contracts = np.bincount(where, weights=chain.open_interest[front], minlength=strikes.size)
+    contracts = np.zeros(strikes.size)
+    np.add.at(contracts, where, chain.open_interest[front])
     return StrikeInterest(strikes, contracts) if contracts.any() else None
 
 

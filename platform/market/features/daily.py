@@ -74,7 +74,7 @@ def _reports(row: RowBuilder, context: DailyContext, done: Analysis | None) -> N
     if following is None or following > last:
         row.put_missing(("report_sessions", "implied_report_move"), Missing.NO_REPORT)
         return
-    row.put("report_sessions", np.count_nonzero(context.coming_closes <= following))
+    row.put("report_sessions", int(np.count_nonzero(context.coming_closes <= following)))
     if done is None:
         row.put("implied_report_move", None, Missing.NO_CHAIN)
     else:
