@@ -107,3 +107,19 @@ def _fit(
     if not (fitted > 0.0 and np.isfinite(implied) and implied > 0.0):
         return None
     return float(implied), float(fitted)
+
+
+def spot_gap(chain: Chain, forwards: Forwards) -> float:
+    """Return how far the options' own spot is from the quoted one, as a share of it.
+
+    The nearest expiry whose forward comes from parity is carried back to now. A gap well beyond
+    the options' spreads means that the quoted spot is stale, or the rate and yield are wrong. NaN
+    when no expiry's parity speaks.
+    """
+    years = chain.years()
+    told = (forwards.source == ForwardSource.PARITY) & (years > 0.0)
+    if not told.any():
+        return float("nan")
+    nearest = int(np.flatnonzero(told)[np.argmin(years[told])])
+    implied = forwards.forward[nearest] * np.exp(-(chain.r - chain.q) * years[nearest])
+    return float(implied / chain.spot - 1.0)
