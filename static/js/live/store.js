@@ -109,10 +109,11 @@ export class Store {
     }
     const what = effect.kind === "event" ? effect.event : effect.snapshot;
     for (const reader of effect.only ? [effect.only] : [...entry.readers]) {
-      if (knows(reader, what)) continue;
+      const event = effect.kind === "event";
+      if (event && knows(reader, what)) continue;
       reader.epoch = what.epoch;
       reader.since = what.seq;
-      call(effect.kind === "event" ? reader.onEvent : reader.onSnapshot, what);
+      call(event ? reader.onEvent : reader.onSnapshot, what);
     }
   }
 
@@ -135,8 +136,8 @@ export class Store {
   }
 }
 
-function knows(reader, what) {
-  return reader.since !== null && reader.epoch === what.epoch && what.seq <= reader.since;
+function knows(reader, event) {
+  return reader.since !== null && reader.epoch === event.epoch && event.seq <= reader.since;
 }
 
 /** One reader's fault must not keep the others from hearing. */
