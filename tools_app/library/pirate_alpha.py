@@ -103,7 +103,6 @@ def _earnings_crash_detector(x: Inputs, p: Settings) -> Verdict:
                 x["report_sessions"],
                 p["within"],
                 width=4.0,
-                unit="sessions",
             ),
             told("move priced for the report", x["implied_report_move"], "share"),
             at_least("that over the median past move", richness, p["richness"], width=0.5),
