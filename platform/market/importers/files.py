@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, NamedTuple, cast
+from typing import IO, NamedTuple, cast
 
 from market.importers.context import Context, RefusedError
 
@@ -40,7 +40,7 @@ def csv_rows(path: Path, context: Context) -> Iterator[Row]:
         if path.suffix == ".gz":
             if not _gzip_is_whole(path, context):
                 return
-            stream: BinaryIO = cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+            stream: IO[bytes] = cast(IO[bytes], gzip.GzipFile(fileobj=raw))
         else:
             stream = raw
         yield from _rows(stream, context.reject, lambda: context.progress(raw.tell()))
@@ -60,7 +60,9 @@ def _gzip_is_whole(path: Path, context: Context) -> bool:
     return True
 
 
-def _rows(stream: BinaryIO, reject: Callable[..., None], tick: Callable[[], None]) -> Iterator[Row]:
+def _rows(
+    stream: IO[bytes], reject: Callable[..., None], tick: Callable[[], None]
+) -> Iterator[Row]:
     line = 0
     while True:
         try:

@@ -79,18 +79,17 @@ def _bars(file: LeanFile, context: Context) -> None:
     archive = open_zip(file.path, context)
     if archive is None:
         return
-    members = [info for info in archive.infolist() if not info.is_dir()]
-    if len(members) != 1:
-        context.reject(0, RefusedError("file", f"holds {len(members)} members instead of one"))
+    member = _bar_member(archive, file, context)
+    if member is None:
         return
     context.instrument(file.symbol, file.security)
-    name, tally = members[0].filename, Tally()
+    name, tally = member.filename, Tally()
 
     def refuse(row: Row, error: RefusedError) -> None:
         context.reject(row.line, error, file=name)
 
     def parsed() -> Iterator[RawBar]:
-        for end, row in _timed(member_rows(archive, members[0], context), file, refuse):
+        for end, row in _timed(member_rows(archive, member, context), file, refuse):
             try:
                 made = (
                     _quote_bars(row, end, file) if file.tick == "quote" else _trade(row, end, file)
@@ -103,6 +102,24 @@ def _bars(file: LeanFile, context: Context) -> None:
 
     context.bars(file.symbol, parsed(), interval=file.interval)
     context.accept(tally.rows)
+
+
+def _bar_member(
+    archive: zipfile.ZipFile, file: LeanFile, context: Context
+) -> zipfile.ZipInfo | None:
+    """Return the one member of a bar zip; where there are more, the one of the zip's day."""
+    members = [info for info in archive.infolist() if not info.is_dir()]
+    if len(members) > 1 and file.day is not None:
+        mine = [info for info in members if info.filename.startswith(f"{file.day:%Y%m%d}_")]
+        for info in members:
+            if info not in mine:
+                error = RefusedError("member", "is of another day than its zip file")
+                context.reject(0, error, file=info.filename)
+        members = mine
+    if len(members) == 1:
+        return members[0]
+    context.reject(0, RefusedError("file", f"holds {len(members)} members instead of one"))
+    return None
 
 
 def _timed(

@@ -10,7 +10,7 @@ from market.snapshot import SnapshotData
 
 _PAIRS = 7
 _MIN_PAIRS = 3
-DISAGREEMENT = 0.005
+DISAGREEMENT = 0.001
 """Share of the price by which a stated spot may miss the one that the chain implies."""
 
 

@@ -32,6 +32,7 @@ def pair(text: str) -> tuple[str, str]:
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # needs no URLs; starts sooner
     help = "Import files of recorded market data. Files imported before are left alone."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
