@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from record.live import hints, protocol, topics
+from record.live import listener, protocol, topics
 from record.live.feed import CHUNK, Feed, Head, Source
 from record.live.outbox import Batch, Outbox
 from record.live.protocol import MAX_CHANNELS, MAX_REPLAY, Close, Entry
@@ -72,7 +72,9 @@ class Hub:
         if self._started:
             return
         self._started = True
-        self._spawn(hints.follow(self.redis_url, on_hint=self._hint, on_connect=self._reconnected))
+        self._spawn(
+            listener.follow(self.redis_url, on_hint=self._hint, on_connect=self._reconnected)
+        )
         self._spawn(self._every(self.poll, self._read_heads))
         self._spawn(self._every(self.heartbeat, self._beat))
         self._spawn(self._every(RECHECK, self._recheck_all))
@@ -109,7 +111,7 @@ class Hub:
                 self.unsubscribe(member, entry.name)
                 member.outbox.say(_refused(refusal, entry.name, request))
                 continue
-            joining.append(self._join(member, self._enter(member, entry)))
+            joining.append(self._enter(member, entry))
         if joining:
             self._spawn(self._answer(member, joining))
 
@@ -149,8 +151,8 @@ class Hub:
         return subscription
 
     # --- joining ----------------------------------------------------------------------------------
-    async def _answer(self, member: Member, joining: list[Coroutine[Any, Any, None]]) -> None:
-        await asyncio.gather(*joining)
+    async def _answer(self, member: Member, joining: list[Subscription]) -> None:
+        await asyncio.gather(*(self._join(member, subscription) for subscription in joining))
         member.outbox.say(protocol.hb(self.heads(member)))
 
     async def _join(self, member: Member, sub: Subscription) -> None:
@@ -219,7 +221,7 @@ class Hub:
 
     # --- what wakes the hub -----------------------------------------------------------------------
     def _hint(self, origin: str, message: dict[str, Any]) -> None:
-        if origin == hints.PLAN:
+        if origin == listener.PLAN:
             self._spawn(self._recheck(message.get("user")))
             return
         channel, seq, epoch = message.get("ch"), message.get("seq"), message.get("epoch")

@@ -50,7 +50,7 @@ def process_hub() -> Hub:
     if hub is None:
         from record.live.sources import LogSource, StateSource
 
-        sources = {"log": LogSource(), "state": StateSource(settings.REDIS_URL)}
+        sources = {"log": LogSource(), "state": StateSource()}
         hub = _hubs[loop] = Hub(sources, redis_url=settings.REDIS_URL)
     return hub
 

@@ -11,10 +11,10 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from record.hints import CHANNEL
+
 log = structlog.get_logger("pulse.live")
 
-HINTS: Final = "pulse:hints"
-"""{"ch", "seq", "epoch"}: a channel has moved."""
 PLAN: Final = "pulse:plan"
 """{"user"}: what this user may hear has changed."""
 _QUIET = 5.0
@@ -24,7 +24,7 @@ Listener = Callable[[str, dict[str, Any]], None]
 
 
 async def follow(url: str, *, on_hint: Listener, on_connect: Callable[[], None]) -> None:
-    """Call `on_hint(channel, message)` for each hint; come back whenever Redis was away.
+    """Call `on_hint(origin, message)` for each hint; come back whenever Redis was away.
 
     `on_connect` is called on each connection: whatever was said before it was not heard.
     """
@@ -33,7 +33,7 @@ async def follow(url: str, *, on_hint: Listener, on_connect: Callable[[], None])
         try:
             client = Redis.from_url(url, socket_connect_timeout=5)
             async with client, client.pubsub() as subscription:
-                await subscription.subscribe(HINTS, PLAN)
+                await subscription.subscribe(CHANNEL, PLAN)
                 on_connect()
                 pause = _FIRST_PAUSE
                 await _listen(subscription, on_hint)
