@@ -246,9 +246,12 @@ class Engine:
     def _batch(self, path: Path) -> tuple[ImportBatch | None, bool]:
         """Return the file's batch, and whether it was imported before; None: do not read it."""
         digest, size = _digest(path)
-        subject = self.importer.subject(path)[-160:]
+        subject = " ".join([self.importer.subject(path), *self.options.spoken()])[-160:]
         same = ImportBatch.objects.filter(
-            format=self.importer.name, sha256=digest, state=ImportBatch.State.DONE
+            format=self.importer.name,
+            sha256=digest,
+            state=ImportBatch.State.DONE,
+            accepted__gt=0,
         )
         done = same.filter(name=subject).first()
         if done is not None and not self.force:
@@ -260,7 +263,7 @@ class Engine:
         batch = ImportBatch.objects.create(
             format=self.importer.name, name=subject, sha256=digest, bytes=size
         )
-        other = same.exclude(name=subject).filter(accepted__gt=0).first()
+        other = same.exclude(name=subject).first()
         if other is not None and self.importer.dated:
             context = FileContext(path, batch, self, told=False)
             reason = "has the same bytes as a file of another date: a stale copy"

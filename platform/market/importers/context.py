@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -72,6 +73,13 @@ class Options:
     symbol: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
+
+    def spoken(self) -> list[str]:
+        """Return what makes a second reading of a file a different one, in short."""
+        if not (self.symbol or self.columns or self.constants):
+            return []
+        text = repr((sorted(self.columns.items()), sorted(self.constants.items())))
+        return [self.symbol, hashlib.sha256(text.encode()).hexdigest()[:12]]
 
 
 class Context(Protocol):
