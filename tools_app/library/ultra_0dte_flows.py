@@ -257,7 +257,7 @@ hidden_squeeze = Tool(
     window=QUIET_LAG + 1,
     horizon=60,
     horizon_unit="minutes",
-    direction="+1",
+    direction="+1: long",
     judged_on=SESSION_PATHS,
     blind_spots="Needs the side of each option trade, which the quote rule gets wrong for many; "
     "spreads and rolls look like call buying. Who took the other side is assumed to be a dealer "

@@ -20,6 +20,8 @@ AROUND_MOVES = 3.0
 NEAR_MOVES = 0.5
 NEAR_STEPS = 2.0
 """Strikes within half a standard deviation, or two strike steps where that is more, are near."""
+AROUND_STRIKES = 6
+"""The strike step is the median gap among so many strikes on each side of spot."""
 
 TOTALS = ("gamma", "gamma_gross", "vanna", "charm_hour")
 LEVELS = ("zero_gamma", "vol_trigger", "call_wall", "put_wall", "abs_gamma_strike")
@@ -152,11 +154,10 @@ def _mean_around(interest: StrikeInterest, spot: float, reach: float) -> float:
 
 
 def _step(strikes: FloatArray, spot: float) -> float:
-    """Return the distance between listed strikes next to spot."""
-    if strikes.size < 2:
-        return 0.0
-    index = min(max(int(np.searchsorted(strikes, spot)), 1), strikes.size - 1)
-    return float(strikes[index] - strikes[index - 1])
+    """Return the usual distance between listed strikes around spot."""
+    index = int(np.searchsorted(strikes, spot))
+    gaps = np.diff(strikes[max(0, index - AROUND_STRIKES) : index + AROUND_STRIKES])
+    return float(np.median(gaps)) if gaps.size else 0.0
 
 
 def _thickness(
