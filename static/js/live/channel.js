@@ -31,6 +31,7 @@ export class Channel {
   /** The socket is gone: what comes after the next `sub` may be late. */
   disconnected() {
     this.asked = false;
+    this.target = null;
     if (this.seq !== null && this.gapFrom === null) this.gapFrom = this.seq;
   }
 
@@ -97,9 +98,11 @@ export class Channel {
    */
   #head(head) {
     if (head === undefined) return [];
-    this.asked = false;
+    // A request without a position is always answered by a snapshot: wait for it.
     if (this.seq === null) return this.#ask();
+    this.asked = false;
     if (head > this.seq) return this.#gap(head);
+    if (this.gapFrom === null) return [];
     this.target = head;
     return this.#healed();
   }
