@@ -5,15 +5,19 @@ Numbers are finite floats or None; times are ISO 8601 in UTC.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from market.clock import MINUTE, from_ns, local_date
+from market.clock import MINUTE, from_ns, local_date, to_ns
+from market.models import FeedRun
 from quant import bsm
 from quant.chain import Chain
+from quant.exposure import hedging
+from quant.exposure_types import SIGNS, UNITS, Profile
 from quant.forwards import ForwardSource
 from quant.implied_vol import ChainVols, chain_iv
 from quant.status import Status
@@ -149,3 +153,93 @@ def _sides(part: Chain, vols: ChainVols, symbols: list[str]) -> list[Payload]:
     columns["occ"] = list(symbols)
     names = list(columns)
     return [dict(zip(names, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def exposure_payload(profile: Profile, *, time: int, spot: float, head: Payload) -> Payload:
+    """Return dealer exposure with its levels, by strike, by expiry and over spot.
+
+    Parameters
+    ----------
+    profile
+        Of `quant.exposure.profile`.
+    time, spot
+        Of the snapshot, ns UTC and currency.
+    head
+        What the snapshot says of itself: symbol, run, source, simulated.
+    """
+    levels, totals = profile.levels, profile.totals
+    return {
+        **head,
+        "time": iso(time),
+        "spot": number(spot),
+        "sign": profile.sign,
+        "sign_says": SIGNS[profile.sign],
+        "status": profile.status,
+        "left_out": profile.left_out,
+        "totals": {name: number(getattr(totals, name)) for name in UNITS},
+        "units": UNITS,
+        "hedging": None if totals.gamma is None else hedging(totals.gamma),
+        "levels": {
+            "zero_gamma": number(levels.zero_gamma),
+            "zero_gamma_roots": numbers(levels.zero_gamma_roots),
+            "zero_gamma_reason": levels.zero_gamma_reason,
+            "call_wall": number(levels.call_wall),
+            "put_wall": number(levels.put_wall),
+            "abs_gamma_strike": number(levels.abs_gamma_strike),
+            "vol_trigger_proxy": number(levels.vol_trigger_proxy),
+            "max_pain": number(levels.max_pain),
+        },
+        "by_strike": _rows(
+            profile.by_strike,
+            strike="strikes",
+            gamma_call="gamma_call",
+            gamma_put="gamma_put",
+            gamma="gamma",
+            vanna="vanna",
+            charm="charm",
+            oi_call="oi_call",
+            oi_put="oi_put",
+        ),
+        "by_expiry": [
+            {"expiry": expiry_key(settles), **row}
+            for settles, row in zip(
+                profile.by_expiry.expiries.tolist(),
+                _rows(profile.by_expiry, days="days", gamma="gamma", vanna="vanna", charm="charm"),
+                strict=True,
+            )
+        ],
+        "profile": {"spots": numbers(profile.spots), "gamma": numbers(profile.gamma)},
+    }
+
+
+def _rows(table: object, **columns: str) -> list[Payload]:
+    cells = [numbers(getattr(table, attribute)) for attribute in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
+def run_payload(run: FeedRun) -> Payload:
+    """Return the state of a feed's run."""
+    return {
+        "id": run.pk,
+        "symbol": run.symbol,
+        "source": run.source,
+        "simulated": run.simulated,
+        "state": run.state,
+        "desired": run.desired,
+        "speed": run.speed,
+        "paused": run.state == "paused",
+        "session_date": run.session_date.isoformat() if run.session_date else None,
+        "position": moment(run.position),
+        "snapshots": run.snapshots,
+        "rows": run.rows,
+        "lag_ms": number(run.lag_ms),
+        "started": moment(run.started_at),
+        "finished": moment(run.finished_at),
+        "heartbeat": moment(run.heartbeat_at),
+        "error": run.error,
+    }
+
+
+def moment(at: dt.datetime | None) -> str | None:
+    """Return an aware datetime as ISO 8601 with Z, or None."""
+    return None if at is None else iso(to_ns(at))

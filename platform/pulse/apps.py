@@ -9,8 +9,9 @@ class PulseConfig(AppConfig):
     name = "pulse"
 
     def ready(self) -> None:
-        """Register the metrics collector and the check of the browser libraries."""
-        from pulse import assets, metrics
+        """Set the Celery application; register metrics and the check of the browser libraries."""
+        from pulse import assets, celery, metrics
 
+        celery.app.set_default()  # threads of the web process queue work, too
         metrics.register()
         assets.register()

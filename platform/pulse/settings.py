@@ -4,11 +4,14 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from pulse import embedded
+
+django_stubs_ext.monkeypatch()  # lets generic classes of Django carry their types at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.FileAwareEnv()

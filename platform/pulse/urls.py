@@ -3,10 +3,16 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from pulse import health, metrics
+from pulse import health, metrics, pages
 from pulse.api.docs import SchemaView, docs
 
 urlpatterns = [
+    path("", pages.landing, name="landing"),
+    path("dashboard/", pages.dashboard, name="dashboard"),
+    path("status/", pages.status, name="status"),
+    path("licences/", pages.licences, name="licences"),
+    path("", include("market.urls")),
+    path("", include("tools_app.urls")),
     path("health", health.health, name="health"),
     path("ready", health.ready, name="ready"),
     path("metrics", metrics.metrics, name="metrics"),
@@ -16,3 +22,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler403 = pages.forbidden
+handler404 = pages.missing
+handler500 = pages.failed

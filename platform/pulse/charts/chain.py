@@ -83,9 +83,8 @@ DEFAULT_SET: Final = "first"
 
 
 class Cell(NamedTuple):
-    """One cell: where its value comes from, its text and its classes."""
+    """One cell: its text, its classes and why it is empty when it is."""
 
-    key: str
     text: str
     classes: str
     title: str
@@ -159,4 +158,4 @@ def _cell(row: Mapping[str, Any], right: str, column: Column, reach: Mapping[str
     title = ""
     if text == MISSING and (status := quote.get("status")) not in (None, "", "ok"):
         title = str(status).replace("_", " ")
-    return Cell(f"{right}.{column.key}", text, classes, title)
+    return Cell(text, classes, title)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from pulse.charts import svg
-from pulse.charts.format import finite
+from pulse.charts.format import NEW_YORK, finite
 
 SPARK_HEIGHT: Final = 28.0
 BARS_HEIGHT: Final = 132.0
@@ -61,3 +62,17 @@ def histogram(counts: Sequence[tuple[str, int]], *, label: str, every: int = 1) 
                 svg.text(name, class_="tick", x=middle, y=BARS_HEIGHT - 6, text_anchor="middle")
             )
     return svg.figure(label, *drawn, height=BARS_HEIGHT, kind="bars")
+
+
+def half_hours(times: Sequence[datetime | None]) -> list[tuple[str, int]]:
+    """Return counts of `times` in the half hours of a session, 09:30 to 16:00 New York."""
+    names = [f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(570, 960, 30)]
+    counts = dict.fromkeys(names, 0)
+    for at in times:
+        if at is None:
+            continue
+        local = at.astimezone(NEW_YORK)
+        minute = local.hour * 60 + local.minute
+        place = min(max((minute - 571) // 30, 0), len(names) - 1)  # a minute is known at its end
+        counts[names[place]] += 1
+    return list(counts.items())

@@ -69,5 +69,31 @@ def counts(pairs: Sequence[tuple[str, int]], what: str) -> str:
     return f"{total} {what}; most in {name}: {most}."
 
 
+def prices(chart: Mapping[str, Any], symbol: str) -> str:
+    """Return what the price chart shows."""
+    bars = chart["bars"]
+    first, last = bars[0]["open"], bars[-1]["close"]
+    moved = percent((last / first - 1) * 100, 2, plus=True)
+    low, high = min(bar["low"] for bar in bars), max(bar["high"] for bar in bars)
+    fired = len(chart["marks"])
+    signals = f", {fired} signal{'' if fired == 1 else 's'}" if fired else ""
+    return (
+        f"{symbol}: {number(first)} to {number(last)} ({moved}), "
+        f"range {number(low)} to {number(high)}, {len(bars)} minutes{signals}."
+    )
+
+
+def horizon(tool: Mapping[str, Any]) -> str:
+    """Return over how long a tool's signals are judged."""
+    span = tool.get("horizon")
+    if isinstance(span, Mapping):
+        value, unit = span.get("value"), str(span.get("unit", ""))
+    else:
+        value, unit = span, "minutes" if tool.get("kind") == "intraday" else "sessions"
+    if not value:
+        return "the session"
+    return f"{value:g} {unit.rstrip('s') if value == 1 else unit}"
+
+
 def _places(value: float) -> int:
     return 0 if value == int(value) else 2

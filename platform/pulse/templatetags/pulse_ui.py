@@ -68,6 +68,13 @@ def strike(value: Any) -> str:
 
 
 @register.filter
+def plain(value: Any) -> str:
+    """Show a number without needless zeros."""
+    found = fmt.finite(value)
+    return fmt.MISSING if found is None else f"{found:g}".replace("-", fmt.MINUS)
+
+
+@register.filter
 def et(value: Any, pattern: str = "%H:%M:%S") -> SafeString:
     """Show an instant on New York's clock as a `time` element."""
     found = fmt.instant(value)
@@ -197,10 +204,8 @@ def chain_grid(chain: dict[str, Any], columns: str, strikes: str) -> dict[str, A
 @register.simple_tag(takes_context=True)
 def can(context: template.Context, name: str) -> bool:
     """Return whether the visitor's plan allows `name`; the server enforces it elsewhere."""
-    from accounts.entitlements import allows
-
     request = context.get("request")
-    return request is not None and bool(allows(request.user, name).allowed)
+    return request is not None and _allows(request.user, name)
 
 
 @register.simple_tag(takes_context=True)
@@ -208,3 +213,145 @@ def api_call(context: template.Context, path: str) -> str:
     """Return the command line that asks the REST interface for what a figure shows."""
     request = context["request"]
     return f"curl '{request.build_absolute_uri(path)}'"
+
+
+@register.simple_tag
+def version() -> str:
+    """Return the version of the installed package."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    try:
+        return version_of("pulse")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@register.simple_tag
+def session_left(quote: dict[str, Any]) -> str:
+    """Return how much of the session is left on the market's own clock."""
+    session = quote.get("session") or {}
+    minute, minutes = fmt.finite(session.get("minute")), fmt.finite(session.get("minutes"))
+    return fmt.span(None if minute is None or minutes is None else minutes - minute)
+
+
+@register.simple_tag(takes_context=True)
+def shell_market(context: template.Context) -> dict[str, Any] | None:
+    """Return the symbols to choose from, the chosen one and its quote; None for visitors."""
+    from pulse.shell import market_of
+
+    request = context.get("request")
+    if request is None or not request.user.is_authenticated:
+        return None
+    return market_of(request, symbol=context.get("symbol"), quote=context.get("quote"))
+
+
+@register.simple_tag(takes_context=True)
+def palette_entries(context: template.Context) -> list[dict[str, str]]:
+    """Return what the command palette offers: pages, symbols and tools."""
+    from pulse.shell import palette
+
+    return palette(context["request"])
+
+
+@register.simple_tag
+def illustration_figure() -> SafeString:
+    """Draw an invented book for visitors."""
+    from pulse.charts.sample import illustration
+
+    label = "Illustration: gamma by strike of an invented book, with spot, zero gamma and walls."
+    return mark_safe(exposure.bars_by_strike(illustration(), label=label))  # noqa: S308
+
+
+@register.simple_tag
+def signal_hours(signals: Any) -> list[tuple[str, int]]:
+    """Return how many signals fell in each half hour of the session, New York time."""
+    return small.half_hours([fmt.instant(signal["time"]) for signal in signals])
+
+
+@register.filter
+def price_chart(prices: dict[str, Any] | None, signals: Any = ()) -> dict[str, Any] | None:
+    """Return what the browser's price chart draws: bars as stored and marks of signals."""
+    from pulse.charts.prices import chart_of
+
+    return chart_of(prices, signals or ())
+
+
+@register.simple_tag
+def change(quote: dict[str, Any] | None) -> str:
+    """Return the change since the prior close in price and percent."""
+    found = quote or {}
+    if fmt.finite(found.get("change")) is None:
+        return "prior close not known"
+    moved = fmt.number(found["change"], 2, plus=True)
+    return f"{moved} ({fmt.percent(found.get('change_pct'), 2, plus=True)})"
+
+
+@register.simple_tag
+def bar_time(seconds: int) -> str:
+    """Return a bar's time on New York's clock."""
+    from datetime import UTC, datetime
+
+    return fmt.eastern(datetime.fromtimestamp(seconds, UTC), "%H:%M")
+
+
+@register.simple_tag
+def chart_words(chart: dict[str, Any], symbol: str) -> str:
+    """Say what the price chart shows."""
+    return words.prices(chart, symbol)
+
+
+@register.simple_tag(takes_context=True)
+def live_channels(context: template.Context) -> SafeString:
+    """Return the signal channels that the visitor's plan opens, as an attribute."""
+    user = context["request"].user
+    opened = [tier for tier in ("free", "pro", "pro_plus") if _allows(user, f"tools.{tier}")]
+    return format_html(' data-channels="{}"', " ".join(f"signals:{tier}" for tier in opened))
+
+
+def _allows(user: Any, name: str) -> bool:
+    from accounts.entitlements import allows
+
+    return bool(allows(user, name).allowed)
+
+
+@register.simple_tag
+def greek_unit(greek: str) -> str:
+    """Return the unit of an exposure."""
+    return exposure.UNITS[greek]
+
+
+@register.simple_tag
+def profile_rows(payload: dict[str, Any]) -> list[tuple[float, float]]:
+    """Return the points of the gamma profile."""
+    profile = payload.get("profile") or {}
+    return list(zip(profile.get("spots") or [], profile.get("gamma") or [], strict=False))
+
+
+@register.simple_tag
+def speeds() -> list[tuple[float, str]]:
+    """Return the speeds that a page offers."""
+    return [(value, speed_text(value)) for value in (1, 10, 60, 300, 0)]
+
+
+@register.simple_tag
+def speed_text(speed: Any) -> str:
+    """Return a speed in words; 0 is as fast as possible."""
+    found = fmt.finite(speed)
+    if found is None:
+        return fmt.MISSING
+    if found == 0:
+        return "as fast as possible"
+    return "real time" if found == 1 else f"{found:g}×"
+
+
+@register.simple_tag
+def horizon(tool: dict[str, Any]) -> str:
+    """Return over how long a tool is judged, in words."""
+    return words.horizon(tool)
+
+
+@register.simple_tag
+def plan_name(plan: str | None) -> str:
+    """Return a plan's name as people read it."""
+    return {"free": "Free", "pro": "Pro", "pro_plus": "Pro+"}.get(plan or "", "a higher plan")

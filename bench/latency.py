@@ -1,0 +1,112 @@
+"""From a snapshot's arrival at the feed to its signal painted in a browser.
+
+Starts the whole platform in a folder of its own at one snapshot a second, opens the dashboard in
+Chromium as a Pro+ user, and notes for each signal the time between the instant at which its
+snapshot reached the feed and the animation frame after it was put on the page. Both clocks are
+this machine's. Also notes the exposure's way, which every snapshot takes.
+
+    python bench/latency.py [--minutes 6] [--seed 7]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "platform")]
+
+WATCH = """
+() => new Promise(async (resolve) => {
+  const { live } = await import(document.querySelector('[data-live-module]').dataset.liveModule);
+  window.__signals = []; window.__quotes = [];
+  const painted = (list, from) => requestAnimationFrame(() => setTimeout(
+    () => list.push(Date.now() - from), 0));
+  for (const tier of ['free', 'pro', 'pro_plus']) live.subscribe(`signals:${tier}`, {
+    onEvent: (event) => event.data.arrived && painted(window.__signals, event.data.arrived * 1000),
+    onSnapshot: () => {}, onStatus: () => {} });
+  live.subscribe('quote:SIM', { onEvent: (event) => painted(
+    window.__quotes, Date.parse(event.data.received)), onSnapshot: () => {}, onStatus: () => {} });
+  resolve(true);
+})
+"""
+
+
+def quantile(values: list[float], share: float) -> float:
+    """Return a quantile of sorted values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def report(name: str, values: list[float]) -> None:
+    """Print the count, median and 95th percentile."""
+    if not values:
+        print(f"{name:<28} none seen")
+        return
+    middle, high = quantile(values, 0.5), quantile(values, 0.95)
+    print(f"{name:<28} n {len(values):>4}  median {middle:6.0f} ms  p95 {high:6.0f} ms")
+
+
+def started(log: Path, seconds: float) -> str:
+    """Return the address that the supervisor printed."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = re.search(r"served at (http://\S+)", log.read_text())
+        if found:
+            return found[1]
+        time.sleep(0.2)
+    raise SystemExit(log.read_text())
+
+
+def main() -> None:
+    """Measure."""
+    from browser.chromium import FLAGS, find_chromium
+    from playwright.sync_api import sync_playwright
+
+    from accounts.demo import DEMO_PASSWORD
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=6.0)
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="pulse-bench-") as folder:
+        log = Path(folder) / "up.log"
+        with log.open("wb") as out:
+            running = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "manage.py", "up", "--seed", str(options.seed)],
+                cwd=ROOT,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, "PULSE_VAR": folder},
+            )
+        try:
+            address = started(log, 120)
+            with sync_playwright() as play:
+                browser = play.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+                page = browser.new_page()
+                page.goto(f"{address}/accounts/login/")
+                page.fill("input[name=login]", "proplus@pulse.example")
+                page.fill("input[name=password]", DEMO_PASSWORD)
+                page.click("button[type=submit]")
+                page.wait_for_url("**/dashboard/**")
+                page.evaluate(WATCH)
+                time.sleep(options.minutes * 60)
+                signals = page.evaluate("() => window.__signals")
+                quotes = page.evaluate("() => window.__quotes")
+                browser.close()
+        finally:
+            running.send_signal(signal.SIGINT)
+            running.wait(20)
+    report("snapshot to quote painted", quotes)
+    report("snapshot to signal painted", signals)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What people want of feeds: asking for a replay, pausing, changing speed, stopping."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+from django.db.models import Q
+
+from market import calendars, occ
+from market.feed.pacer import valid_speed
+from market.models import FeedRun, Instrument, Snapshot
+
+ACTIVE = (
+    FeedRun.State.REQUESTED,
+    FeedRun.State.STARTING,
+    FeedRun.State.RUNNING,
+    FeedRun.State.PAUSED,
+)
+
+
+class FeedError(ValueError):
+    """A request that cannot be met; `field` names the part and the text the remedy."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def stored_underlying(symbol: str) -> Instrument | None:
+    """Return the underlying of a symbol or option root that has recorded snapshots."""
+    wanted = symbol.strip().upper()
+    names = Q(symbol=wanted) | Q(symbol=occ.rule(wanted).underlying if wanted else "")
+    recorded = Snapshot.objects.filter(run=None).values("underlying")
+    return Instrument.objects.filter(names, pk__in=recorded).order_by("symbol").first()
+
+
+def stored_days(symbol: str | None = None) -> list[tuple[str, dt.date, int]]:
+    """Return (symbol, session date, snapshots) of the recorded days that can be replayed."""
+    from django.db.models import Count
+    from django.db.models.functions import TruncDate
+
+    rows = Snapshot.objects.filter(run=None)
+    if symbol is not None:
+        rows = rows.filter(underlying__symbol=symbol)
+    counted = (
+        rows.annotate(day=TruncDate("time"))
+        .values_list("underlying__symbol", "day")
+        .annotate(count=Count("time", distinct=True))
+        .filter(count__gt=1)
+        .order_by("-day", "underlying__symbol")
+    )
+    return [(name, day, count) for name, day, count in counted]
+
+
+def request_replay(
+    *,
+    symbol: str,
+    date: dt.date,
+    speed: float,
+    user_id: int | None = None,
+    claimed: bool = False,
+) -> FeedRun:
+    """Record the wish to replay a stored day; the replay service takes it up within a second.
+
+    `claimed` makes the run one that the caller plays itself.
+
+    Raises
+    ------
+    FeedError
+        Naming the field: an unknown symbol, a day without a session or without stored snapshots,
+        a speed out of bounds, or a replay of the symbol that is still on.
+    """
+    try:
+        speed = valid_speed(speed)
+    except ValueError as error:
+        raise FeedError("speed", str(error)) from error
+    underlying = stored_underlying(symbol)
+    if underlying is None:
+        raise FeedError(
+            "symbol", f"nothing recorded of {symbol!r}; import a day with manage.py import_market"
+        )
+    if calendars.session(date) is None:
+        raise FeedError("date", f"{date} has no session; choose a trading day")
+    if date not in {day for _, day, _ in stored_days(underlying.symbol)}:
+        raise FeedError(
+            "date", f"nothing recorded of {underlying.symbol} on {date}; choose a stored day"
+        )
+    with transaction.atomic():
+        Instrument.objects.select_for_update().get(pk=underlying.pk)
+        on = FeedRun.objects.filter(symbol=underlying.symbol, state__in=ACTIVE).first()
+        if on is not None:
+            raise FeedError(
+                "symbol", f"run {on.pk} of {underlying.symbol} is still on; stop it first"
+            )
+        return FeedRun.objects.create(
+            symbol=underlying.symbol,
+            underlying=underlying,
+            source=FeedRun.Source.REPLAY,
+            params={"date": date.isoformat()},
+            state=FeedRun.State.STARTING if claimed else FeedRun.State.REQUESTED,
+            speed=speed,
+            session_date=date,
+            requested_by=user_id,
+            simulated=False,
+        )
+
+
+def command_run(run_id: int, *, desired: str | None = None, speed: float | None = None) -> FeedRun:
+    """Set what is wanted of a run; the process that runs it follows within half a second.
+
+    Raises
+    ------
+    FeedError
+        For a wish that is unknown, or a run that has ended.
+    """
+    changes: dict[str, object] = {}
+    if desired is not None:
+        if desired not in FeedRun.Desired.values:
+            raise FeedError("desired", f"{desired!r} is none of {', '.join(FeedRun.Desired)}")
+        changes["desired"] = desired
+    if speed is not None:
+        try:
+            changes["speed"] = valid_speed(speed)
+        except ValueError as error:
+            raise FeedError("speed", str(error)) from error
+    changed = FeedRun.objects.filter(pk=run_id, state__in=ACTIVE).update(**changes)
+    run = FeedRun.objects.filter(pk=run_id).first()
+    if run is None:
+        raise FeedError("run", f"there is no run {run_id}")
+    if not changed:
+        raise FeedError("run", f"run {run_id} has ended ({run.state}); start another one")
+    return run

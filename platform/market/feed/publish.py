@@ -1,0 +1,107 @@
+"""What the feed tells the browsers: the newest state of a symbol, over Redis.
+
+Redis may be away: the state is told again with the next minute, so a failure is logged once and
+the feed goes on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import redis
+import structlog
+
+from market.calendars import Session
+from market.feed.recorder import Minute
+from market.models import FeedRun
+from market.payloads import Payload, exposure_payload, iso, number, run_payload
+from market.snapshot import SnapshotData
+from record import state
+
+log = structlog.get_logger("pulse.feed")
+NS = 1_000_000_000
+
+
+def head_of(run: FeedRun) -> Payload:
+    """Return what every payload of a run says first."""
+    return {
+        "symbol": run.symbol,
+        "run": run.pk,
+        "source": run.source,
+        "simulated": run.simulated,
+    }
+
+
+def quote_of(
+    run: FeedRun, session: Session, data: SnapshotData, *, previous: float, arrived: float
+) -> Payload:
+    """Return the underlying's quote with where the session stands."""
+    spot = data.spot
+    known = np.isfinite(previous) and previous > 0
+    return {
+        **head_of(run),
+        "name": run.underlying.name or run.symbol,
+        "time": iso(data.known_at),
+        "received": iso(int(arrived * NS)),
+        "bid": number(data.bid),
+        "ask": number(data.ask),
+        "last": number(spot),
+        "prev_close": number(previous),
+        "change": number(spot - previous) if known else None,
+        "change_pct": number((spot / previous - 1) * 100) if known else None,
+        "session": {
+            "date": session.date.isoformat(),
+            "open": iso(session.open_ns),
+            "close": iso(session.close_ns),
+            "half_day": session.half_day,
+            "minute": (data.known_at - session.open_ns) // (60 * NS),
+            "minutes": session.minutes,
+        },
+        "speed": run.speed,
+        "paused": run.state == FeedRun.State.PAUSED,
+    }
+
+
+class Publisher:
+    """Publishes the states of one run."""
+
+    def __init__(self, run: FeedRun) -> None:
+        self._run = run
+        self._session: Session | None = None
+        self._previous = float("nan")
+        self._silent = False
+
+    def open_session(self, session: Session, previous_close: float = float("nan")) -> None:
+        """Begin a session; `previous_close` is NaN when it is not known."""
+        self._session, self._previous = session, previous_close
+
+    def minute(self, minute: Minute, arrived: float) -> None:
+        """Publish quote, exposure and chain of a minute, and the run's status."""
+        run, data = self._run, minute.data
+        if self._session is None:
+            return
+        quote = quote_of(run, self._session, data, previous=self._previous, arrived=arrived)
+        self._publish(f"quote:{run.symbol}", run.symbol, quote)
+        if minute.analysis is not None:
+            exposure = exposure_payload(
+                minute.analysis.profile, time=data.known_at, spot=data.spot, head=head_of(run)
+            )
+            self._publish(f"exposure:{run.symbol}", run.symbol, exposure)
+            chain = {**head_of(run), "time": iso(data.known_at), "spot": number(data.spot)}
+            self._publish(f"chain:{run.symbol}", run.symbol, chain)
+        self.status()
+
+    def status(self) -> None:
+        """Publish the run's own row."""
+        self._publish("feed:status", str(self._run.pk), run_payload(self._run))
+
+    def _publish(self, channel: str, key: str, data: dict[str, Any]) -> None:
+        try:
+            state.publish_state(channel, key, data)
+        except redis.RedisError as error:
+            if not self._silent:
+                log.warning("redis_away", error=str(error))
+            self._silent = True
+        else:
+            self._silent = False

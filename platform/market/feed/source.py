@@ -1,0 +1,72 @@
+"""What a source of a feed gives: sessions, each a stream of minutes and what is known around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from market.calendars import Session
+from market.features.context import DailyContext, MinuteBar, MinuteView
+from market.frames import FloatArray
+from market.snapshot import SnapshotData
+
+FLOW_COLUMN = "customer_flow"
+"""Contracts that customers bought less those they sold in the snapshot's interval."""
+
+
+class SessionSource(Protocol):
+    """One session of one underlying."""
+
+    session: Session
+
+    def history(self) -> list[DailyContext]:
+        """Return what was known at the close of each session before this one, oldest first."""
+        ...
+
+    def previous_close(self) -> float:
+        """Return the close of the session before, NaN when it is not known."""
+        ...
+
+    def minutes(self) -> Iterator[SnapshotData]:
+        """Yield the session's snapshots in order of time; the same ones each time it is asked."""
+        ...
+
+    def at_close(self, newest: SnapshotData | None) -> DailyContext | None:
+        """Return what is known at this session's close, or None without a daily bar of it."""
+        ...
+
+
+class Source(Protocol):
+    """Sessions of one underlying, in order."""
+
+    symbol: str
+    simulated: bool
+    stored: bool
+    """Whether its snapshots are in the store already."""
+
+    def sessions(self) -> Iterator[SessionSource]:
+        """Yield sessions from the run's first one on."""
+        ...
+
+
+def minute_view(data: SnapshotData) -> MinuteView:
+    """Return a snapshot as features see it. Without a price of the underlying there is no chain."""
+    bar = MinuteBar(
+        open=data.scalar("open"),
+        high=data.scalar("high"),
+        low=data.scalar("low"),
+        close=data.spot,
+        volume=data.scalar("volume"),
+        bid=data.bid,
+        ask=data.ask,
+    )
+    priced = np.isfinite(data.spot) and data.spot > 0 and len(data.layout) > 0
+    flow: FloatArray | None = data.columns.get(FLOW_COLUMN)
+    return MinuteView(
+        time=data.known_at,
+        bar=bar if np.isfinite(data.spot) else None,
+        chain=data.chain() if priced else None,
+        option_flow=flow,
+    )

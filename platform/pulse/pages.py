@@ -1,0 +1,164 @@
+"""Pages of the whole platform: start, dashboard, status, licences, and what errors look like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET
+
+from market import selectors as market
+from market.computed import exposure_of
+from market.views import chosen_symbol, remember
+from pulse import assets
+from pulse.health import dependencies
+from pulse.metrics import queue_lengths
+from record.access import OPERATOR, PUBLIC, entitled
+from tools_app import selectors as tools
+
+RECENT_SIGNALS = 30
+
+
+@require_GET
+@entitled(PUBLIC)
+def landing(request: HttpRequest) -> HttpResponse:
+    """Say what Pulse is; people who are signed in go to their dashboard."""
+    if request.user.is_authenticated:
+        return redirect("dashboard")
+    catalogue = tools.tool_payloads(request.user)
+    context = {
+        "tools": catalogue,
+        "counts": {
+            tier: sum(tool["tier"] == tier for tool in catalogue)
+            for tier in ("free", "pro", "pro_plus")
+        },
+    }
+    return render(request, "pulse/landing.html", context)
+
+
+@require_GET
+@entitled("market.view")
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """Show what the market does, what just fired and whether the feed is well."""
+    symbol = chosen_symbol(request, market.symbols())
+    context: dict[str, Any] = {"page": "dashboard", "symbol": symbol}
+    if symbol is not None:
+        context |= _dashboard_of(request, symbol)
+    response = render(request, "pulse/dashboard.html", context)
+    return remember(response, symbol) if symbol is not None else response
+
+
+def _dashboard_of(request: HttpRequest, symbol: str) -> dict[str, Any]:
+    quote = market.quote_payload(symbol)
+    run = quote["run"] if quote else None
+    exposure = exposure_of(symbol)
+    return {
+        "quote": quote,
+        "exposure": exposure.body,
+        "fault": exposure.fault,
+        "prices": market.price_series(run) if run is not None else None,
+        "signals": tools.signal_payloads(request.user, symbol=symbol, limit=RECENT_SIGNALS),
+    }
+
+
+@require_GET
+@entitled(OPERATOR)
+def status(request: HttpRequest) -> HttpResponse:
+    """Show operators the dependencies, the queues and the feeds."""
+    found = dependencies()
+    up = all(item["ok"] for item in found.values())
+    context = {
+        "page": "status",
+        "dependencies": found,
+        "queues": queue_lengths(),
+        "feed": market.feed_payload() if found["database"]["ok"] else None,
+        "all_well": up,
+    }
+    parts = bool(getattr(request, "htmx", False))
+    return render(request, "pulse/status_parts.html" if parts else "pulse/status.html", context)
+
+
+class Credit(NamedTuple):
+    """A library that reaches the browser, and where its licence text lies."""
+
+    name: str
+    licence: str
+    notice: str
+    text: str
+
+
+CREDITS = (
+    ("TradingView Lightweight Charts", "Apache-2.0", "lightweight-charts/LICENSE"),
+    ("uPlot", "MIT", "uplot/LICENSE"),
+    ("Inter", "OFL-1.1", "inter/LICENSE"),
+)
+LIGHTWEIGHT_NOTICE = "Copyright (c) 2023 TradingView, Inc. https://www.tradingview.com/"
+
+
+@require_GET
+@entitled(PUBLIC)
+def licences(request: HttpRequest) -> HttpResponse:
+    """Show the licence of Pulse and of what it brings to the browser."""
+    own = Path(settings.BASE_DIR) / "LICENSE"
+    credits_ = [
+        Credit(
+            name,
+            licence,
+            LIGHTWEIGHT_NOTICE if name.startswith("TradingView") else "",
+            _text(assets.vendor_dir() / path),
+        )
+        for name, licence, path in CREDITS
+    ]
+    context = {"own": _text(own), "credits": credits_, "page": "licences"}
+    return render(request, "pulse/licences.html", context)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _error(request: HttpRequest, code: int) -> HttpResponse:
+    """Render an error page without touching session, user or database."""
+    body = render_to_string(
+        f"{code}.html",
+        {
+            "request_id": getattr(request, "request_id", ""),
+            "theme": _theme(request),
+        },
+    )
+    return HttpResponse(body, status=code)
+
+
+def _theme(request: HttpRequest) -> str:
+    theme = request.COOKIES.get("theme", "system")
+    return theme if theme in ("dark", "light") else "system"
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 403."""
+    return _error(request, 403)
+
+
+def missing(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 404."""
+    return _error(request, 404)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Answer 500, or 503 when it is the database that does not answer."""
+    import sys
+
+    from django.db import OperationalError
+
+    away = isinstance(sys.exc_info()[1], OperationalError)
+    response = _error(request, 503 if away else 500)
+    if away:
+        response["Retry-After"] = "5"
+    return response

@@ -1,0 +1,117 @@
+"""Rows that a caller gives to a tool, checked: every fault is named with its place."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from market.clock import to_ns
+from market.features.assembly import assemble
+from market.features.registry import registry
+from market.frames import FloatArray, Frame, IntArray, Kind
+from tools_app.contract import Tool
+
+MOST_ROWS = 5_000
+
+
+class RowsError(ValueError):
+    """The rows cannot be used; `faults` holds (path, what is wrong and what to do)."""
+
+    def __init__(self, faults: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path}: {text}" for path, text in faults[:5]))
+        self.faults = faults
+
+
+def frame_from(tool: Tool, data: Any) -> Frame:
+    """Return the frame of rows given as `{"time": [...], "columns": {name: [...]}}`.
+
+    Times are ISO 8601 with an offset and increase; a column is one that the tool reads or that
+    its inputs are computed from, one finite number a row. A column left out is missing, which the
+    tool's answer says.
+
+    Raises
+    ------
+    RowsError
+        Naming every unknown column, wrong length, value that is not a finite number, and instant
+        that goes back.
+    """
+    if not isinstance(data, Mapping) or not {"time", "columns"} <= data.keys():
+        raise RowsError([("/data", 'give {"time": [...], "columns": {name: [...]}}')])
+    faults: list[tuple[str, str]] = []
+    faults += [
+        (f"/data/{key}", "unknown; only time and columns are read")
+        for key in data
+        if key not in ("time", "columns")
+    ]
+    times = _times(data["time"], faults)
+    columns = _columns(tool, data["columns"], len(times), faults)
+    if faults:
+        raise RowsError(faults)
+    return assemble(tool.kind, "given", times, columns, None, tool.columns)
+
+
+def accepted(kind: Kind, tool: Tool) -> list[str]:
+    """Return the columns that a caller may give for a tool."""
+    observed, _ = registry().plan(kind, tool.columns)
+    return observed
+
+
+def _times(given: Any, faults: list[tuple[str, str]]) -> IntArray:
+    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
+        faults.append(("/data/time", "give a list of at least one instant"))
+        return np.empty(0, dtype=np.int64)
+    if len(given) > MOST_ROWS:
+        faults.append(("/data/time", f"{len(given)} rows; at most {MOST_ROWS}"))
+        return np.empty(0, dtype=np.int64)
+    times = np.zeros(len(given), dtype=np.int64)
+    for row, text in enumerate(given):
+        try:
+            times[row] = to_ns(dt.datetime.fromisoformat(text))
+        except (TypeError, ValueError):
+            faults.append((f"/data/time/{row}", "not an ISO 8601 instant with an offset"))
+            return times
+        if row and times[row] <= times[row - 1]:
+            faults.append((f"/data/time/{row}", "time goes back or stands still; sort the rows"))
+            return times
+    return times
+
+
+def _columns(
+    tool: Tool, given: Any, rows: int, faults: list[tuple[str, str]]
+) -> dict[str, FloatArray]:
+    if not isinstance(given, Mapping) or not given:
+        faults.append(("/data/columns", "give an object of column name and list of numbers"))
+        return {}
+    known = accepted(tool.kind, tool)
+    columns: dict[str, FloatArray] = {}
+    for name, values in given.items():
+        path = f"/data/columns/{name}"
+        if name not in known:
+            faults.append((path, f"unknown column; {tool.slug} reads {', '.join(known)}"))
+        elif not isinstance(values, Sequence) or isinstance(values, str):
+            faults.append((path, "give a list of numbers"))
+        elif rows and len(values) != rows:
+            faults.append((path, f"{len(values)} values for {rows} rows"))
+        else:
+            columns[name] = _numbers(values, path, faults)
+    return columns
+
+
+def _numbers(values: Sequence[Any], path: str, faults: list[tuple[str, str]]) -> FloatArray:
+    for row, value in enumerate(values):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not _finite(value):
+            faults.append((f"{path}/{row}", "not a finite number; leave the column out if missing"))
+            return np.empty(0)
+    return np.array(values, dtype=np.float64)
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
