@@ -8,3 +8,9 @@ class RecordConfig(AppConfig):
 
     name = "record"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the deployment checks."""
+        from record import checks
+
+        checks.register()

@@ -1,24 +1,53 @@
 """Celery tasks of the record floor, and the base class of every task in the house."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from celery import Task
+import structlog
+from celery import Task, shared_task
 
+from record import outbox, remote, retention
 from record.access import SYSTEM
+
+log = structlog.get_logger("pulse.tasks")
 
 
 class PulseTask(Task):  # type: ignore[type-arg]
-    """Base of all tasks: names the entitlement it needs; `system` means the platform itself."""
+    """Base of all tasks.
+
+    `entitlement` names what the task needs; `system` means the platform itself. `atomic` says how
+    the outbox runs it: inside the transaction that marks its row done, or under a lease.
+    """
 
     abstract = True
     entitlement: str = SYSTEM
+    atomic: bool = True
 
-    def on_failure(
-        self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any
-    ) -> None:
+    def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Log the failure with the arguments' ids; the outbox keeps what must be retried."""
-        import structlog
+        log.error("task_failed", task=self.name, task_id=task_id, args=args, error=str(exc))
 
-        structlog.get_logger("pulse.tasks").error(
-            "task_failed", task=self.name, task_id=task_id, args=args, error=str(exc)
-        )
+
+@shared_task(name="record.run_outbox", base=PulseTask)
+def run_outbox(row_id: int) -> None:
+    """Run one row of the outbox. A repeat is harmless."""
+    outbox.run(row_id)
+
+
+@shared_task(name="record.sweep_outbox", base=PulseTask, expires=30)
+def sweep_outbox() -> None:
+    """Send the rows again that nobody finished in time."""
+    outbox.sweep()
+
+
+@shared_task(name="record.prune", base=PulseTask, expires=600)
+def prune() -> None:
+    """Remove what has outlived its retention."""
+    retention.prune()
+
+
+@shared_task(name="record.answer", base=PulseTask, queue="live")
+def answer(call_id: str, task: str, args: list[Any]) -> None:
+    """Run a task for a request that waits for its result."""
+    remote.answer(call_id, task, args)

@@ -1,0 +1,172 @@
+"""JSON Canonicalization Scheme (RFC 8785): one text, and so one hash, for one value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+SAFE_INTEGER: Final = 2**53 - 1
+"""Largest whole number that every JSON reader keeps exactly (RFC 7493)."""
+_MAX_DEPTH: Final = 200
+
+
+class NotCanonicalError(ValueError):
+    """The value has no canonical JSON form; the message says where and why."""
+
+
+def canonical(value: Any) -> bytes:
+    """Return the canonical JSON of `value` as UTF-8.
+
+    Takes None, bool, int, float, str, list, tuple and mappings with str keys. Refuses NaN and
+    infinities, whole numbers that a double does not hold, lone surrogates and anything else.
+    """
+    parts: list[bytes] = []
+    _write(value, parts, "$", 0)
+    return b"".join(parts)
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of the canonical JSON of `value` in hexadecimal."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def loads(text: str | bytes) -> Any:
+    """Read JSON strictly: no NaN, no repeated key, no lone surrogate.
+
+    Whole numbers beyond 2**53 - 1 become floats, as JSON's readers elsewhere do.
+    """
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8")
+        value = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer
+        )
+    except NotCanonicalError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise NotCanonicalError(f"not JSON: {error}") from None
+    canonical(value)
+    return value
+
+
+def number(value: float) -> str:
+    """Return a double as ECMAScript writes it (RFC 8785, section 3.2.2.3)."""
+    if not math.isfinite(value):
+        raise NotCanonicalError(f"{value} is not a JSON number")
+    if value == 0:
+        return "0"
+    sign, (digits, exponent) = "-" if value < 0 else "", _shortest(abs(value))
+    return sign + _place(digits, exponent)
+
+
+def _shortest(value: float) -> tuple[str, int]:
+    """Return the shortest digits d1..dk and n with value = 0.d1..dk * 10**n."""
+    mantissa, _, power = repr(value).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    leading = len(whole + fraction) - len(digits)
+    exponent = len(whole) - leading + (int(power) if power else 0)
+    return digits.rstrip("0"), exponent
+
+
+def _place(digits: str, n: int) -> str:
+    """Set the point into digits as ECMAScript's Number::toString does."""
+    k = len(digits)
+    if k <= n <= 21:
+        return digits + "0" * (n - k)
+    if 0 < n <= 21:
+        return f"{digits[:n]}.{digits[n:]}"
+    if -6 < n <= 0:
+        return "0." + "0" * -n + digits
+    mantissa = digits if k == 1 else f"{digits[0]}.{digits[1:]}"
+    return f"{mantissa}e{'+' if n > 0 else '-'}{abs(n - 1)}"
+
+
+def _write(value: Any, parts: list[bytes], path: str, depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise NotCanonicalError(f"{path}: nested deeper than {_MAX_DEPTH}")
+    if value is None:
+        parts.append(b"null")
+    elif isinstance(value, bool):
+        parts.append(b"true" if value else b"false")
+    elif isinstance(value, str):
+        parts.append(_string(value, path))
+    elif isinstance(value, int):
+        if abs(value) > SAFE_INTEGER:
+            raise NotCanonicalError(f"{path}: {value} is beyond 2**53 - 1; write it as text")
+        parts.append(b"%d" % value)
+    elif isinstance(value, float):
+        try:
+            parts.append(number(value).encode())
+        except NotCanonicalError as error:
+            raise NotCanonicalError(f"{path}: {error}") from None
+    elif isinstance(value, list | tuple):
+        _write_array(value, parts, path, depth)
+    elif isinstance(value, Mapping):
+        _write_object(value, parts, path, depth)
+    else:
+        raise NotCanonicalError(f"{path}: {type(value).__name__} is not JSON")
+
+
+def _write_array(
+    value: list[Any] | tuple[Any, ...], parts: list[bytes], path: str, depth: int
+) -> None:
+    parts.append(b"[")
+    for index, item in enumerate(value):
+        if index:
+            parts.append(b",")
+        _write(item, parts, f"{path}[{index}]", depth + 1)
+    parts.append(b"]")
+
+
+def _write_object(value: Mapping[Any, Any], parts: list[bytes], path: str, depth: int) -> None:
+    for key in value:
+        if not isinstance(key, str):
+            raise NotCanonicalError(f"{path}: the key {key!r} is not text")
+    parts.append(b"{")
+    first = True
+    for key in sorted(value, key=_utf16):
+        if not first:
+            parts.append(b",")
+        first = False
+        inner = f"{path}.{key}"
+        parts += (_string(key, inner), b":")
+        _write(value[key], parts, inner, depth + 1)
+    parts.append(b"}")
+
+
+def _utf16(key: str) -> bytes:
+    return key.encode("utf-16-be", "surrogatepass")
+
+
+def _string(value: str, path: str) -> bytes:
+    # str() turns a subclass into plain text; orjson's escapes are those of the RFC.
+    try:
+        return orjson.dumps(str(value))
+    except TypeError:
+        raise NotCanonicalError(f"{path!a}: a lone surrogate is not text") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise NotCanonicalError(f"the key {twice!a} stands twice")
+    return made
+
+
+def _refuse_constant(name: str) -> float:
+    raise NotCanonicalError(f"{name} is not a JSON number")
+
+
+def _integer(text: str) -> int | float:
+    if len(text) > 17:
+        return float(text)
+    value = int(text)
+    return value if abs(value) <= SAFE_INTEGER else float(value)

@@ -1,0 +1,102 @@
+"""Numerics for a request: run a task in the `live` worker and wait for its answer, briefly.
+
+The answer comes over a list in Redis that only this call knows. A call that nobody waits for any
+more is dropped by the worker unstarted, so a late worker catches up instead of falling behind.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from typing import Any, Final
+
+import orjson
+import redis
+import structlog
+from rest_framework.exceptions import APIException
+
+from record import broker
+from record.hints import client
+
+ANSWER_TASK: Final = "record.answer"
+QUEUE: Final = "live"
+KEEP_ANSWER_S: Final = 30
+_SLICE_S: Final = 1.0  # below the client's own time-out, which must not cut a wait short
+
+log = structlog.get_logger("pulse.remote")
+
+
+class Unavailable(APIException):
+    """No worker answered in time; REST answers 503 with Retry-After."""
+
+    status_code = 503
+    default_detail = "The numerics worker did not answer in time; try again in a few seconds."
+    default_code = "service_away"
+    wait = 5
+
+
+class RemoteError(Exception):
+    """The task failed; the worker's log says how."""
+
+
+def _keys(call_id: str) -> tuple[str, str]:
+    return f"call:{call_id}:wanted", f"call:{call_id}:answer"
+
+
+def call(task: str, *args: Any, timeout: float = 5.0) -> Any:
+    """Run `task(*args)` in the `live` worker and return its result, JSON as it is.
+
+    Raises
+    ------
+    Unavailable
+        When Redis is away or no answer came within `timeout` seconds.
+    RemoteError
+        When the task raised.
+    """
+    call_id = uuid.uuid4().hex
+    wanted, answer = _keys(call_id)
+    link = client()
+    try:
+        link.set(wanted, 1, px=max(1, math.ceil(timeout * 1000)))
+        broker.send(ANSWER_TASK, (call_id, task, list(args)), queue=QUEUE, expires=timeout)
+        found = _wait(link, answer, time.monotonic() + timeout)
+        link.delete(wanted)
+    except (redis.RedisError, broker.BrokerAwayError) as error:
+        log.warning("remote_unavailable", task=task, error=str(error))
+        raise Unavailable from error
+    if found is None:
+        log.warning("remote_timed_out", task=task, timeout_s=timeout)
+        raise Unavailable
+    body = orjson.loads(found)
+    if "error" in body:
+        raise RemoteError(f"{task}: {body['error']}")
+    return body["result"]
+
+
+def _wait(link: redis.Redis, answer: str, deadline: float) -> bytes | None:
+    while (left := deadline - time.monotonic()) > 0:
+        found: Any = link.blpop([answer], timeout=max(0.01, min(left, _SLICE_S)))
+        if found is not None:
+            body: bytes = found[1]
+            return body
+    return None
+
+
+def answer(call_id: str, task: str, args: list[Any]) -> bool:
+    """Run a task for a caller that still waits; return whether there was one."""
+    wanted, answer_key = _keys(call_id)
+    link = client()
+    if not link.exists(wanted):
+        return False
+    try:
+        body: dict[str, Any] = {"result": broker.task_named(task).run(*args)}
+        text = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+    except Exception as error:
+        log.exception("remote_failed", task=task)
+        text = orjson.dumps({"error": f"{type(error).__name__}: {error}"})
+    pipe = link.pipeline(transaction=True)
+    pipe.rpush(answer_key, text)
+    pipe.expire(answer_key, KEEP_ANSWER_S)
+    pipe.execute()
+    return True
