@@ -8,23 +8,20 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-
-class PlanName(models.TextChoices):
-    """The three plans."""
-
-    FREE = "free", "Free"
-    PRO = "pro", "Pro"
-    PRO_PLUS = "pro_plus", "Pro+"
+from accounts.plans import FREE, PLANS
 
 
 class UserManager(BaseUserManager["User"]):
     """Makes users by e-mail address."""
 
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> User:
-        """Create and return a user."""
-        user = self.model(email=self.normalize_email(email), **extra)
+        """Create and return a user; the address is kept in lower case."""
+        email = email.strip().lower()
+        if not email:
+            raise ValueError("a user needs an e-mail address")
+        user = self.model(email=email, **extra)
         user.set_password(password)
-        user.save()
+        user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> User:
@@ -37,7 +34,9 @@ class User(AbstractUser):
 
     username = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address", unique=True)
-    plan = models.CharField(max_length=16, choices=PlanName.choices, default=PlanName.FREE)
+    plan = models.CharField(
+        max_length=16, choices=[(plan.name, plan.title) for plan in PLANS.values()], default=FREE
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

@@ -1,7 +1,63 @@
 """The one gate of the REST interface."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts import second_factor
+from accounts.entitlements import CLOSED, SIGN_IN, allows, plan_needed
+from accounts.plans import ENTITLEMENTS
+from record.access import OPERATOR, entitlement_of
+
+log = structlog.get_logger("pulse.access")
+
+
+class SignInRequired(APIException):
+    """Nobody is signed in: 401, with the challenge that HTTP asks for."""
+
+    status_code = 401
+    default_detail = SIGN_IN
+    default_code = "not_authenticated"
+    auth_header = 'Session realm="pulse"'
+
+
+class PlanRequired(APIException):
+    """A larger plan opens this: 403 with the code `plan_required` and the plan's name."""
+
+    status_code = 403
+    default_code = "plan_required"
+
+    def __init__(self, subject: str, *, opens_with: str) -> None:
+        super().__init__(plan_needed(subject, opens_with))
+        self.problem = {"opens_with": opens_with}
 
 
 class Entitled(BasePermission):
     """Allows what the view's declared entitlement allows."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Return True, or raise the refusal that fits."""
+        needs = entitlement_of(view)
+        if needs is None or needs not in ENTITLEMENTS:
+            log.error("entitlement_not_declared", view=type(view).__qualname__)
+            raise PermissionDenied(CLOSED)
+        decision = allows(request.user, needs)
+        if not decision.allowed:
+            raise _refusal(request.user, needs, decision.reason, decision.opens_with)
+        if needs == OPERATOR and second_factor.is_due(request):
+            raise PermissionDenied("Prove your second factor in the browser first.")
+        return True
+
+
+def _refusal(user: Any, needs: str, reason: str, opens_with: str | None) -> APIException:
+    if not user.is_authenticated:
+        return SignInRequired()
+    if opens_with is not None:
+        return PlanRequired(ENTITLEMENTS[needs], opens_with=opens_with)
+    return PermissionDenied(reason)

@@ -1,0 +1,221 @@
+"""Operators' view of people, their plans and their second factors; every act is audited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import allauth.mfa.admin  # noqa: F401 - registers first what is replaced below
+from allauth.mfa.models import Authenticator
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import BaseUserCreationForm
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts import services
+from accounts.models import User
+from accounts.plans import FREE, PLANS, PRO, PRO_PLUS
+from accounts.services import AccountError
+
+if TYPE_CHECKING:
+    BaseUserAdmin = UserAdmin[User]
+    BaseModelAdmin = admin.ModelAdmin[Authenticator]
+    BaseCreationForm = BaseUserCreationForm[User]
+else:
+    BaseUserAdmin, BaseModelAdmin = UserAdmin, admin.ModelAdmin
+    BaseCreationForm = BaseUserCreationForm
+
+Change = Callable[[User, User, str], object]
+
+
+class ReasonForm(ActionForm):
+    """The choice of an action, with the reason that its audit row keeps."""
+
+    reason = forms.CharField(max_length=services.MAX_REASON, required=False, label="Reason:")
+
+
+class EmailUserCreationForm(BaseCreationForm):
+    """A new user by e-mail address."""
+
+    class Meta:
+        model = User
+        fields = ("email",)
+
+
+@admin.register(User)
+class AccountAdmin(BaseUserAdmin):
+    """People: find them, change their plan, block them, sign them out."""
+
+    action_form = ReasonForm
+    actions = (
+        "to_free", "to_pro", "to_pro_plus", "block", "unblock", "sign_out", "remove_second_factor",
+    )  # fmt: skip
+    add_form = EmailUserCreationForm
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "password1", "password2")}),)
+    fieldsets = (
+        (None, {"fields": ("email", "password", "plan")}),
+        ("Name", {"fields": ("first_name", "last_name")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    # Plans and blocking have consequences beyond the row: their actions see to them.
+    readonly_fields = ("plan", "is_active", "last_login", "date_joined")
+    list_display = ("email", "plan", "is_active", "is_staff", "last_login", "date_joined")
+    list_filter = ("plan", "is_active", "is_staff", "is_superuser")
+    search_fields = ("email", "first_name", "last_name")
+    ordering = ("email",)
+    filter_horizontal = ("groups",)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save, with an audit row that names the fields and, of rights, their values."""
+        rights = {"is_staff", "is_superuser"} & set(form.changed_data)
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            services.audited(
+                obj,
+                actor=_operator(request),
+                action="change" if change else "create",
+                detail={
+                    "fields": sorted(form.changed_data),
+                    **{name: getattr(obj, name) for name in sorted(rights)},
+                },
+            )
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete, with an audit row."""
+        with transaction.atomic():
+            services.audited(obj, actor=_operator(request), action="delete")
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Delete several, with an audit row for each."""
+        with transaction.atomic():
+            for user in queryset:
+                services.audited(user, actor=_operator(request), action="delete")
+            super().delete_queryset(request, queryset)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        """Set a password, with an audit row."""
+        with transaction.atomic():
+            response = super().user_change_password(request, id, form_url)
+            if request.method == "POST" and response.status_code == 302:
+                services.audited(
+                    User.objects.get(pk=id), actor=_operator(request), action="password_set"
+                )
+        return response
+
+    @admin.action(description="Move to Free", permissions=["change"])
+    def to_free(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Move the chosen users to Free."""
+        self._move(request, queryset, FREE)
+
+    @admin.action(description="Move to Pro", permissions=["change"])
+    def to_pro(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Move the chosen users to Pro."""
+        self._move(request, queryset, PRO)
+
+    @admin.action(description="Move to Pro+", permissions=["change"])
+    def to_pro_plus(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Move the chosen users to Pro+."""
+        self._move(request, queryset, PRO_PLUS)
+
+    @admin.action(description="Block and sign out", permissions=["change"])
+    def block(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Block the chosen users."""
+        self._each(
+            request,
+            queryset,
+            lambda user, actor, why: services.active_change(
+                user, active=False, actor=actor, reason=why
+            ),
+            "blocked",
+        )
+
+    @admin.action(description="Unblock", permissions=["change"])
+    def unblock(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Unblock the chosen users."""
+        self._each(
+            request,
+            queryset,
+            lambda user, actor, why: services.active_change(
+                user, active=True, actor=actor, reason=why
+            ),
+            "unblocked",
+        )
+
+    @admin.action(description="Sign out everywhere", permissions=["change"])
+    def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """End every session of the chosen users."""
+        self._each(
+            request,
+            queryset,
+            lambda user, actor, why: services.sessions_end(user, actor=actor, reason=why),
+            "signed out",
+        )
+
+    @admin.action(description="Remove second factors (lost device)", permissions=["change"])
+    def remove_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Remove the second factors of the chosen users."""
+        self._each(
+            request,
+            queryset,
+            lambda user, actor, why: services.second_factor_remove(user, actor=actor, reason=why),
+            "without a second factor now",
+        )
+
+    def _move(self, request: HttpRequest, queryset: QuerySet[User], plan: str) -> None:
+        self._each(
+            request,
+            queryset,
+            lambda user, actor, why: services.plan_change(user, plan=plan, actor=actor, reason=why),
+            f"moved to {PLANS[plan].title}",
+        )
+
+    def _each(self, request: HttpRequest, users: Iterable[User], change: Change, done: str) -> None:
+        """Make one change to all or to none, and say how many it touched."""
+        try:
+            with transaction.atomic():
+                why = request.POST.get("reason", "")
+                touched = sum(bool(change(user, _operator(request), why)) for user in users)
+        except AccountError as error:
+            self.message_user(request, f"Nothing was changed: {error}.", messages.ERROR)
+        else:
+            self.message_user(request, f"{touched} {done}.", messages.SUCCESS)
+
+
+def _operator(request: HttpRequest) -> User:
+    """Return the operator who acts; the admin lets nobody else in."""
+    user = request.user
+    if not isinstance(user, User):
+        raise TypeError("the admin serves signed-in operators only")
+    return user
+
+
+admin.site.unregister(Authenticator)
+
+
+@admin.register(Authenticator)
+class SecondFactorAdmin(BaseModelAdmin):
+    """Second factors without their secrets; removing them is an action on the user."""
+
+    fields = ("user", "type", "created_at", "last_used_at")
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_filter = ("type",)
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: only their owner adds them."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse here, so that each removal has its reason and its audit row."""
+        return False
