@@ -76,7 +76,8 @@ class SimulatorConfig:
         sessions.
     garch_alpha, garch_gamma, garch_beta : float
         GJR-GARCH(1,1) of daily variance: reaction to squared returns, extra reaction to falls,
-        persistence. alpha + gamma/2 + beta lies in [0.75, 0.999].
+        persistence. alpha + gamma/2 + beta lies in [0.82, 0.999]: above what `term.FADE_SESSIONS`
+        leaves, so that variance ahead is positive.
     tail_df : float
         Degrees of freedom of Student's t for the returns of past sessions.
     overnight_share : float
@@ -139,7 +140,7 @@ class SimulatorConfig:
     jump_mean: float = -0.1
     jump_sd: float = 0.4
     vol_reversion: float = 1.0 / 120.0
-    vol_of_vol: float = 0.012
+    vol_of_vol: float = 0.014
     leverage: float = -0.7
     risk_premium: float = 1.08
     adv_shares: float = 80e6
@@ -163,8 +164,8 @@ class SimulatorConfig:
             raise ValueError("symbol is not one to six letters or digits")
         if self.symbol != self.symbol.upper():
             raise ValueError("symbol is not in capitals")
-        if not 0.75 <= self.persistence <= 0.999:
-            raise ValueError("garch_alpha + garch_gamma / 2 + garch_beta is not in [0.75, 0.999]")
+        if not 0.82 <= self.persistence <= 0.999:
+            raise ValueError("garch_alpha + garch_gamma / 2 + garch_beta is not in [0.82, 0.999]")
         if self.skew_eta * (1.0 + abs(self.skew_rho)) > 2.0:
             raise ValueError("skew_eta (1 + |skew_rho|) is above 2: the surface has arbitrage")
         if self.diffusion_share <= 0.2:

@@ -83,7 +83,8 @@ class DailyPaths:
     """Daily bars of n paths over d sessions, each (n, d).
 
     Prices in $, volume in shares, `month_vol` (30 days, at the money) per root year, `spread` the
-    average quoted bid-ask in $. `stress` marks sessions in which names moved together.
+    average quoted bid-ask as a share of price; `variance` of the close-to-close log return as
+    expected before the session; `stress` marks sessions in which names moved together.
     """
 
     open: FloatArray
@@ -93,6 +94,7 @@ class DailyPaths:
     volume: FloatArray
     month_vol: FloatArray
     spread: FloatArray
+    variance: FloatArray
     stress: BoolArray
 
 
@@ -256,7 +258,7 @@ def simulate_history(config: SimulatorConfig, paths: IntArray) -> tuple[DailyPat
     days, count = draws.shocks.shape
     totals, variances = np.empty((days, count)), np.empty((days, count))
     liquidity, stress = np.empty((days, count)), np.empty((days, count), dtype=np.bool_)
-    following, fronts = np.empty((days, count)), np.empty((days, count))
+    fronts = np.empty((days, count))
     state = starting_state(config, count)
     for day in range(days):
         shock = np.sqrt(state.variance) * draws.shocks[day]
@@ -270,12 +272,13 @@ def simulate_history(config: SimulatorConfig, paths: IntArray) -> tuple[DailyPat
             front=CARRY * state.front + 0.1 * draws.normals[3, day],
             draws=DayDraws(draws.uniforms[0, day], draws.uniforms[1, day], draws.normals[0, day]),
         )
-        following[day], fronts[day] = state.variance, state.front
+        fronts[day] = state.front
     bars = _bars(config, totals, variances, liquidity, draws)
-    vol = month_vol(config, variance=following, front=fronts)
+    vol = month_vol(config, variance=variances, front=fronts)
     history = DailyPaths(
         **{name: np.ascontiguousarray(bar.T) for name, bar in bars.items()},
         month_vol=np.ascontiguousarray(vol.T),
+        variance=np.ascontiguousarray(variances.T),
         stress=np.ascontiguousarray(stress.T),
     )
     return history, _at_spot(config, state)
@@ -304,14 +307,13 @@ def _bars(
     opening = config.spot0 * np.exp(summed - totals - summed[-1] + gap)
     closing = config.spot0 * np.exp(summed - summed[-1])
     level = volume_level(config, variance=variances, liquidity=liquidity)
-    spread = relative_spread(config, variance=variances, liquidity=liquidity) * closing
     return {
         "open": opening,
         "high": np.maximum(opening * np.exp(high), closing),
         "low": np.minimum(opening * np.exp(low), closing),
         "close": closing,
         "volume": level * np.exp(0.15 * draws.normals[2]),
-        "spread": spread,
+        "spread": relative_spread(config, variance=variances, liquidity=liquidity),
     }
 
 

@@ -10,6 +10,7 @@ give gamma, charm and vanna of the whole book:
 s is total volatility to expiry. Hedging trades the opposite of each change of delta.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,9 +26,9 @@ from quant.arrays import FloatArray, IntArray
 SAME_DAY_HALF, TERM_HALF = 15, 6  # strikes above and below the open
 TERM_SESSIONS = 12.0  # to the one expiry that stands for all later ones
 TERM_YEARS = 17.0 / 365.0
-TERM_REACTION = 0.27  # of its log volatility to today's
+TERM_REACTION = 0.38  # of its log volatility to today's
 
-_NORMAL = 1.0 / np.sqrt(2.0 * np.pi)
+_NORMAL = 1.0 / math.sqrt(2.0 * math.pi)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +57,8 @@ class DealerBook:
 def strike_grid(opening: FloatArray, *, step: float, half: int) -> FloatArray:
     """Return the 2 half + 1 listed strikes around the open, (n, 2 half + 1)."""
     center = np.rint(opening / step)
-    return (center[:, None] + np.arange(-half, half + 1.0)) * step
+    grid: FloatArray = (center[:, None] + np.arange(-half, half + 1.0)) * step
+    return grid
 
 
 def make_book(config: SimulatorConfig, plan: Plan, paths: IntArray, session: int) -> DealerBook:

@@ -68,7 +68,7 @@ def listed_expiries(calendar: Sequence[MarketSession], index: int) -> list[int]:
             break
         near = at - index < DAILY_SESSIONS
         ends_week = _ends_week(calendar, at)
-        if near or (ends_week and (days <= WEEKLY_DAYS or _third_week(calendar[at].date))):
+        if near or (ends_week and (days <= WEEKLY_DAYS or third_week(calendar[at].date))):
             found.append(at)
     return found
 
@@ -80,7 +80,7 @@ def _ends_week(calendar: Sequence[MarketSession], at: int) -> bool:
     return calendar[at + 1].date.isocalendar()[:2] != calendar[at].date.isocalendar()[:2]
 
 
-def _third_week(day: dt.date) -> bool:
+def third_week(day: dt.date) -> bool:
     """Return whether the Friday of the week is the third of its month."""
     friday = day + dt.timedelta(days=4 - day.weekday())
     return 15 <= friday.day <= 21

@@ -212,7 +212,9 @@ class _Walk:
         """Return the log return that hedging of one dollar causes, per unit of strength."""
         config, plan = self._config, self._plan
         minute_sd = self._sd * np.sqrt(config.session_share / FULL_SESSION)
-        return config.impact * minute_sd * FULL_SESSION / (self._level * plan.opening)
+        dollars: FloatArray = self._level * plan.opening / FULL_SESSION
+        impact: FloatArray = config.impact * minute_sd / dollars
+        return impact
 
     def _measure(self, minute: int) -> Exposure:
         return self._hedger.exposure(minute, self._spot, self._vol + self._shock_vol)
@@ -242,7 +244,8 @@ class _Walk:
             np.where(minute < plan.second_ends, plan.between, plan.after),
         )
         level = np.exp(self._vol + _SHOCK_REALIZED * self._shock_vol - self._calm)
-        return self._scale * np.sqrt(self._weights[minute]) * factor * level
+        sd: FloatArray = self._scale * np.sqrt(self._weights[minute]) * factor * level
+        return sd
 
     def _hedging(self, minute: int, sd: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the gamma feedback g, and the return that all hedging causes this minute."""
@@ -267,7 +270,8 @@ class _Walk:
         exposed &= minute <= plan.shock_at
         struck = np.where(plan.shock_at == minute, shock, 0.0)
         expected = np.where(exposed, plan.shock_hazard * np.expm1(shock), 0.0)
-        return jump - chance * (mean + 0.5 * square) + struck - expected
+        change: FloatArray = jump - chance * (mean + 0.5 * square) + struck - expected
+        return change
 
     def _move_vol(self, minute: int) -> None:
         config, plan, normals = self._config, self._plan, self._draws.normals

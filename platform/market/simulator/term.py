@@ -7,7 +7,7 @@ import numpy as np
 from market.simulator.config import SimulatorConfig
 from quant.arrays import FloatArray, FloatLike
 
-FADE_SESSIONS = 3.0
+FADE_SESSIONS = 5.0
 """After how many sessions e^-1 of today's intraday volatility move is left in expectations."""
 
 
