@@ -1,0 +1,119 @@
+"""Tools on simulated sessions, without a database: what studies, benches and tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from market.features.assembly import assemble
+from market.features.context import DailyBars, DailyContext, MinuteBar, MinuteView, SessionContext
+from market.features.daily import BASKET_RETURNS, observe_daily
+from market.features.session import ObservedRows, observe_session, stacked
+from market.frames import FloatArray, Kind
+from market.simulator import SimulatedMarket, SimulatedSession
+from tools_app.contract import Evaluation, Tool
+from tools_app.registry import catalogue
+
+BASKET_NAMES = 20
+
+
+class Onsets(NamedTuple):
+    """How often a tool fired in one stretch of rows: `rows` that fired, `alarms` that began."""
+
+    rows: int
+    alarms: int
+    scored: int
+
+
+def views(session: SimulatedSession) -> Iterator[MinuteView]:
+    """Yield a simulated session's minutes as features see them."""
+    for shot in session.snapshots():
+        bar = MinuteBar(
+            open=shot.open,
+            high=shot.high,
+            low=shot.low,
+            close=shot.last,
+            volume=shot.volume,
+            bid=shot.bid,
+            ask=shot.ask,
+        )
+        yield MinuteView(
+            time=shot.time, bar=bar, chain=shot.chain, option_flow=shot.net_customer_buys
+        )
+
+
+def intraday_rows(session: SimulatedSession, symbol: str) -> ObservedRows:
+    """Return a simulated session's observations."""
+    calendar = session.calendar
+    context = SessionContext(symbol=symbol, open=calendar.open_ns, close=calendar.close_ns)
+    return observe_session(context, views(session))
+
+
+def daily_rows(market: SimulatedMarket, sessions: int) -> ObservedRows:
+    """Return the observations of the sessions of a market's history, as many as asked for.
+
+    The history has bars and a basket, but no chains and no company reports. Its sessions are
+    counted in days, for it has no dates.
+    """
+    history = market.daily_history(sessions)
+    basket = market.basket(BASKET_NAMES, sessions)
+    days = 86_400_000_000_000 * np.arange(1, sessions + 1, dtype=np.int64)
+    bars = DailyBars(
+        time=days,
+        open=history.open,
+        high=history.high,
+        low=history.low,
+        close=history.close,
+        volume=history.volume,
+        spread=history.spread,
+    )
+    rows = [
+        observe_daily(
+            DailyContext(
+                symbol=market.config.symbol,
+                bars=_until(bars, end),
+                basket=basket[:, max(0, end - BASKET_RETURNS - 1) : end],
+            )
+        )
+        for end in range(1, sessions + 1)
+    ]
+    return stacked(days, rows)
+
+
+def evaluate_all(kind: Kind, symbol: str, rows: ObservedRows) -> dict[Tool, Evaluation]:
+    """Return every tool of a kind on the rows given, with default parameters."""
+    tools = [tool for tool in catalogue() if tool.kind == kind]
+    names = {name: None for tool in tools for name in tool.columns}
+    frame = assemble(kind, symbol, rows.time, rows.columns, rows.reasons, names)
+    return {tool: tool.evaluate(frame) for tool in tools}
+
+
+def onsets(evaluation: Evaluation) -> Onsets:
+    """Count the rows that fired and the alarms: rows that fired after one that did not."""
+    fires = evaluation.fires
+    before = np.concatenate([[False], fires[:-1]])
+    return Onsets(
+        rows=int(fires.sum()),
+        alarms=int((fires & ~before).sum()),
+        scored=int(np.isfinite(evaluation.score).sum()),
+    )
+
+
+def wilson(hits: int, tries: int, z: float = 1.959963984540054) -> tuple[float, float]:
+    """Return Wilson's interval of a share, 95 % unless told otherwise."""
+    if tries == 0:
+        return 0.0, 1.0
+    share = hits / tries
+    middle = share + z * z / (2 * tries)
+    half = z * np.sqrt(share * (1.0 - share) / tries + z * z / (4.0 * tries * tries))
+    scale = 1.0 + z * z / tries
+    return float((middle - half) / scale), float((middle + half) / scale)
+
+
+def _until(bars: DailyBars, end: int) -> DailyBars:
+    columns: dict[str, FloatArray] = {
+        name: getattr(bars, name)[:end] for name in ("open", "high", "low", "close", "volume")
+    }
+    return DailyBars(time=bars.time[:end], spread=bars.spread[:end], **columns)
