@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts import second_factor
 from accounts.entitlements import CLOSED, SIGN_IN, allows, plan_needed
 from accounts.plans import ENTITLEMENTS
 from record.access import OPERATOR, entitlement_of
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # it reads its permissions from here
 
 log = structlog.get_logger("pulse.access")
 

@@ -128,6 +128,12 @@ def snapshots_between(
         yield _data(row, symbol)
 
 
+def forget_layouts() -> None:
+    """Empty the cache, for a database that was made anew."""
+    with _lock:
+        _layouts.clear()
+
+
 def ensure_layout(layout: Layout, underlying: Instrument) -> int:
     """Return the id of the stored layout, storing it the first time it is seen."""
     digest = packing.layout_digest(layout)

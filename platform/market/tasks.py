@@ -42,7 +42,7 @@ def _of_snapshot(
     return kept
 
 
-@shared_task(name="market.chain", base=PulseTask, queue="live", ignore_result=False)
+@shared_task(name="market.chain", base=PulseTask, ignore_result=False)
 def chain(symbol: str, expiry: str | None, at: str | None) -> Payload:
     """Return one expiry of a symbol's chain with volatilities and Greeks."""
 
@@ -59,7 +59,7 @@ def chain(symbol: str, expiry: str | None, at: str | None) -> Payload:
     return _of_snapshot("chain", symbol, at, expiry or "", make)
 
 
-@shared_task(name="market.exposure", base=PulseTask, queue="live", ignore_result=False)
+@shared_task(name="market.exposure", base=PulseTask, ignore_result=False)
 def exposure(symbol: str, at: str | None) -> Payload:
     """Return the dealer exposure of a symbol's snapshot."""
 

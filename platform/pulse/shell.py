@@ -11,6 +11,7 @@ from market import selectors
 from market.views import chosen_symbol
 from tools_app import selectors as tools
 
+
 def market_of(
     request: HttpRequest, *, symbol: str | None = None, quote: dict[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -37,7 +38,11 @@ def palette(request: HttpRequest) -> list[dict[str, str]]:
         {"text": text, "kind": keys or "Page", "href": reverse(name)} for text, name, keys in pages
     ]
     found += [
-        {"text": f"{item['symbol']} {what}", "kind": "Symbol", "href": reverse(name, args=[item["symbol"]])}
+        {
+            "text": f"{item['symbol']} {what}",
+            "kind": "Symbol",
+            "href": reverse(name, args=[item["symbol"]]),
+        }
         for item in selectors.symbols()
         for what, name in (("exposure", "market:exposure"), ("option chain", "market:chain"))
     ]

@@ -4,14 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from quant import bsm
 from quant.chain import Chain
 
-# A busy machine may take longer than hypothesis' 200 ms over one example; that is no failure.
-settings.register_profile("pulse", deadline=None)
-settings.load_profile("pulse")
 
 MINUTE = 60 * 10**9
 NOW = 1_515_166_200 * 10**9

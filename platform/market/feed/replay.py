@@ -65,22 +65,21 @@ class ReplaySession:
         first = max(1, count - HISTORY_SESSIONS + 1)
         return [self._context(_first(self._bars, stop)) for stop in range(first, count + 1)]
 
-    def minutes(self) -> Iterator[SnapshotData]:
-        """Yield the newest snapshot of each minute, from the source that has most of them."""
+    def minutes(self, after: int = 0) -> Iterator[SnapshotData]:
+        """Yield the snapshots known after an instant, from the source that has most of them."""
         source = self._fullest_source()
         if source is None:
             return
         stream = snapshots_between(
             self.symbol,
-            start=self.session.open,
+            start=max(self.session.open, from_ns(after)),
             end=self.session.close,
             source=source,
             at=self.session.close,
         )
-        before = 0
         for data in stream:
-            if data.known_at > before:
-                before = data.known_at
+            if data.known_at > after:
+                after = data.known_at
                 yield data
 
     def at_close(self, newest: SnapshotData | None) -> DailyContext | None:

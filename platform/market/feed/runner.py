@@ -8,7 +8,7 @@ comes after its place; every write has a key in the database, so nothing is stor
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,11 +21,12 @@ from market.feed.lock import SymbolLock
 from market.feed.pacer import Pacer
 from market.feed.publish import Publisher
 from market.feed.recorder import Minute, SessionRecorder, daily_row
-from market.feed.resilience import with_database
+from market.feed.resilience import read_on, with_database
 from market.feed.source import SessionSource, Source
 from market.feed.subscribers import rows_stored
 from market.framestore import Observed, write_rows
 from market.models import FeedRun, FrameRow
+from market.snapshot import SnapshotData
 from market.store import write_snapshot
 
 T = TypeVar("T")
@@ -111,12 +112,12 @@ class FeedRunner:
         place = self._durable(self._place)
         self.run.session_date = session.date
         self._publisher.open_session(session, self._durable(source.previous_close))
-        if place is None or place < session.open_ns:
-            history = [daily_row(context) for context in source.history()]
+        if place is None:
+            history = [daily_row(context) for context in self._durable(source.history)]
             self._durable(lambda: write_rows(self.run, history))
         recorder = SessionRecorder(self.run.symbol, session)
         newest = None
-        for data in source.minutes():
+        for data in self._minutes(source):
             if place is not None and data.known_at <= place:
                 recorder.record(data)
             else:
@@ -126,12 +127,15 @@ class FeedRunner:
                 self._durable(lambda m=minute, a=arrived: self._store(m, a))
                 self._publisher.minute(minute, arrived)
             newest = data
-        context = source.at_close(newest)
+        context = self._durable(lambda: source.at_close(newest))
         if context is not None:
             row = daily_row(context)
             self._durable(lambda: self._store_daily(row))
         if not self.source.stored:
             self._durable(self._forget_old_snapshots)
+
+    def _minutes(self, source: SessionSource) -> Iterator[SnapshotData]:
+        return read_on(source.minutes, lambda data: data.known_at, sleep=self._sleep)
 
     def _place(self) -> int | None:
         newest = FrameRow.objects.filter(run=self.run, kind="intraday").order_by("-time").first()

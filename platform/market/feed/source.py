@@ -29,8 +29,11 @@ class SessionSource(Protocol):
         """Return the close of the session before, NaN when it is not known."""
         ...
 
-    def minutes(self) -> Iterator[SnapshotData]:
-        """Yield the session's snapshots in order of time; the same ones each time it is asked."""
+    def minutes(self, after: int = 0) -> Iterator[SnapshotData]:
+        """Yield the session's snapshots known after an instant, in order of time.
+
+        The same ones, bit for bit, each time it is asked.
+        """
         ...
 
     def at_close(self, newest: SnapshotData | None) -> DailyContext | None:

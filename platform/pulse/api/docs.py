@@ -111,13 +111,13 @@ def operations(document: dict[str, Any]) -> list[Operation]:
             ] + body_fields(document, raw)
             says = raw.get("description", "")
             summary = raw.get("summary") or says.split("\n")[0]
-            answers = [(code, item.get("description", "")) for code, item in raw["responses"].items()]
+            answers = [
+                (code, item.get("description", "")) for code, item in raw["responses"].items()
+            ]
             tag = path.removeprefix("/api/v1/").split("/")[0]
             curl = curl_of(verb, path, fields)
             anchor = raw["operationId"]
-            found.append(
-                Operation(verb, path, anchor, summary, says, fields, answers, curl, tag)
-            )
+            found.append(Operation(verb, path, anchor, summary, says, fields, answers, curl, tag))
     return found
 
 

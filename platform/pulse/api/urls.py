@@ -1,5 +1,9 @@
 """Version 1 of the REST interface: every app's routes under one prefix."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("", include("market.api_urls")),
+    path("", include("tools_app.api_urls")),
+    path("", include("record.urls")),
+]

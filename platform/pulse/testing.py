@@ -1,0 +1,33 @@
+"""A pytest plugin: private embedded servers for the run, up before Django reads its settings.
+
+Loaded by `-p pulse.testing`, for conftest files come too late for that.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from pulse import embedded
+
+
+def _start_private_servers() -> None:
+    """Start a PostgreSQL and a Redis for this run alone, unless the environment names others.
+
+    xdist workers inherit the folder from their controller and start nothing.
+    """
+    os.environ["PULSE_MODE"] = "test"
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    var = Path(tempfile.mkdtemp(prefix="pulse-test-"))
+    os.environ["PULSE_VAR"] = str(var)
+    services = embedded.Services(var)
+    services.start()
+    atexit.register(shutil.rmtree, var, ignore_errors=True)
+    atexit.register(services.stop)
+
+
+_start_private_servers()

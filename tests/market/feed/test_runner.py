@@ -1,0 +1,199 @@
+"""Feeds on the real database: the same rows every time, whatever happens on the way."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from django.db import connection, connections
+
+from market import selectors
+from market.feed import control
+from market.feed.lock import SymbolLock
+from market.feed.replay import ReplaySource
+from market.feed.runner import FeedRunner
+from market.models import FeedRun, FrameRow, Snapshot
+from tests.market.feed.recorded import MINUTES, rows_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def requested(day: dt.date, speed: float = 0.0) -> FeedRun:
+    return control.request_replay(symbol="TEST", date=day, speed=speed, claimed=True)
+
+
+def play(run: FeedRun, **more) -> str:
+    source = ReplaySource(run.symbol, dt.date.fromisoformat(run.params["date"]))
+    return FeedRunner(run, source, **more).play()
+
+
+def whole(day: dt.date) -> FeedRun:
+    run = requested(day)
+    assert play(run) == FeedRun.State.FINISHED
+    return run
+
+
+def test_a_replay_makes_a_row_a_minute_and_stores_no_snapshot_twice(day, told):
+    run = whole(day)
+    run.refresh_from_db()
+    assert (run.rows, run.snapshots, run.state) == (MINUTES, MINUTES, "finished")
+    assert FrameRow.objects.filter(run=run, kind="intraday").count() == MINUTES
+    assert Snapshot.objects.count() == MINUTES
+    assert told() == MINUTES + 1  # and once for the day's close
+
+
+def test_two_replays_are_equal_to_the_bit(day):
+    first, second = whole(day), whole(day)
+    assert rows_of(first) == rows_of(second)
+    assert len(rows_of(first)) == MINUTES + 1
+
+
+def test_a_run_that_was_ended_goes_on_where_it_was(day):
+    complete = rows_of(whole(day))
+    run = requested(day)
+    asked = iter([False] * 5 + [True] * 1000)
+    assert play(run, should_end=lambda: next(asked)) == FeedRun.State.REQUESTED
+    done = FrameRow.objects.filter(run=run).count()
+    assert 0 < done < MINUTES
+    assert play(FeedRun.objects.get(pk=run.pk)) == FeedRun.State.FINISHED
+    assert rows_of(run) == complete
+
+
+def test_a_lost_connection_costs_nothing(day):
+    complete = rows_of(whole(day))
+    run = requested(day)
+    cuts = []
+
+    def cut_often() -> bool:
+        if len(cuts) < 4:
+            with connections.create_connection("default").cursor() as other:
+                other.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                cuts.append(other.fetchone()[0])
+        return False
+
+    assert play(run, should_end=cut_often) == FeedRun.State.FINISHED
+    assert sum(cuts) >= 4
+    assert rows_of(run) == complete
+    connection.close()
+
+
+def test_only_one_feed_of_a_symbol_runs(day):
+    lock = SymbolLock("TEST")
+    assert lock.acquire()
+    run = requested(day)
+    assert play(run) == FeedRun.State.FAILED
+    run.refresh_from_db()
+    assert "another feed of TEST" in run.error
+    assert not FrameRow.objects.filter(run=run).exists()
+    lock.release()
+    whole(day)
+
+
+def test_the_lock_ends_with_its_holder(day):
+    lock = SymbolLock("TEST")
+    assert lock.acquire()
+    assert lock.held()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+    assert not lock.held()
+    assert SymbolLock("TEST").acquire()
+
+
+def test_pause_speed_and_stop_are_followed(day):
+    run = requested(day, speed=1.0)  # twelve minutes: it will not end by itself
+    ended: list[str] = []
+
+    def work() -> None:
+        ended.append(play(FeedRun.objects.get(pk=run.pk)))
+        connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+
+    def state_becomes(wanted: str) -> bool:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if FeedRun.objects.get(pk=run.pk).state == wanted:
+                return True
+            time.sleep(0.02)
+        return False
+
+    assert state_becomes("running")
+    control.command_run(run.pk, desired="paused")
+    assert state_becomes("paused")
+    rows = FrameRow.objects.filter(run=run).count()
+    control.command_run(run.pk, desired="running", speed=600.0)
+    assert state_becomes("running")
+    deadline = time.monotonic() + 10
+    while FrameRow.objects.filter(run=run).count() < rows + 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert FrameRow.objects.filter(run=run).count() >= rows + 3
+    control.command_run(run.pk, desired="stopped")
+    thread.join(10)
+    assert ended == ["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"symbol": "NONE"}, "symbol"),
+        ({"date": dt.date(2024, 3, 16)}, "date"),
+        ({"date": dt.date(2024, 3, 14)}, "date"),
+        ({"speed": -1.0}, "speed"),
+        ({"speed": float("nan")}, "speed"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_names_its_field(day, change, field):
+    wish = {"symbol": "TEST", "date": day, "speed": 60.0, **change}
+    with pytest.raises(control.FeedError) as caught:
+        control.request_replay(**wish)
+    assert caught.value.field == field
+    assert not FeedRun.objects.exists()
+
+
+def test_a_second_replay_of_a_symbol_is_refused_while_one_is_wanted(day):
+    control.request_replay(symbol="TEST", date=day, speed=1.0)
+    with pytest.raises(control.FeedError, match="stop it first"):
+        control.request_replay(symbol="TEST", date=day, speed=1.0)
+
+
+def test_an_ended_run_takes_no_command(day):
+    run = whole(day)
+    with pytest.raises(control.FeedError, match="has ended"):
+        control.command_run(run.pk, desired="paused")
+
+
+def test_a_feed_survives_without_redis(day, settings):
+    settings.REDIS_URL = f"unix://{Path('/nonexistent')}/redis.sock"
+    run = whole(day)
+    assert FrameRow.objects.filter(run=run).count() == MINUTES + 1
+
+
+def test_what_the_pages_ask_for_is_there_after_a_replay(day):
+    run = whole(day)
+    quote = selectors.quote_payload("test")
+    assert quote is not None
+    assert (quote["run"], quote["simulated"]) == (run.pk, False)
+    assert quote["session"]["date"] == day.isoformat()
+    series = selectors.price_series(run.pk)
+    assert len(series["close"]) == MINUTES
+    assert series["close"][-1] == pytest.approx(quote["last"])
+    assert [item["symbol"] for item in selectors.symbols()] == ["TEST"]
+    assert selectors.feed_payload()["days"] == [
+        {"symbol": "TEST", "date": day.isoformat(), "snapshots": MINUTES}
+    ]
+
+
+def test_a_read_at_an_instant_never_sees_later_minutes(day):
+    whole(day)
+    first = Snapshot.objects.order_by("time")[2]
+    quote = selectors.quote_payload("TEST", at=first.time)
+    assert quote is not None
+    assert dt.datetime.fromisoformat(quote["time"]) == first.time
+    assert selectors.quote_payload("TEST", at=first.time - dt.timedelta(days=300)) is None
