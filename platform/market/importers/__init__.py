@@ -11,7 +11,7 @@ from market.importers.lean import Lean
 from market.importers.trades import Trades
 from market.importers.universe import LeanUniverse
 
-_ALL: tuple[Importer, ...] = (
+_ALL: list[Importer] = [
     Lean(), LeanUniverse(), Datashop(), Cboe(), Ivols(), Daily(), Bars(), Trades(), Generic()
-)  # fmt: skip
+]  # fmt: skip
 FORMATS: dict[str, Importer] = {importer.name: importer for importer in _ALL}

@@ -32,7 +32,7 @@ class Bars(Table):
 
     name = "bars"
     help = "bars of 1m to 1d, CSV, CSV.gz or feather, named SYMBOL-5m..."
-    suffixes = (".csv", ".csv.gz", ".feather")
+    suffixes: tuple[str, ...] = (".csv", ".csv.gz", ".feather")
 
     def read(self, path: Path, context: Context) -> None:
         """Read one series."""

@@ -51,7 +51,7 @@ class Cboe(Table):
 
     name = "cboe"
     help = "Cboe delayed-quote CSV (calls and puts side by side)"
-    suffixes = (".csv",)
+    suffixes: tuple[str, ...] = (".csv",)
 
     def read(self, path: Path, context: Context) -> None:
         """Read one table."""

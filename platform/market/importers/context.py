@@ -82,24 +82,28 @@ class Options:
         return [self.symbol, hashlib.sha256(text.encode()).hexdigest()[:12]]
 
 
-class Context(Protocol):
+class Reporter(Protocol):
+    """What reading lines needs."""
+
+    def reject(self, line: int, error: RefusedError, *, file: str = "") -> None:
+        """Report a refusal; `file` names a member inside the file."""
+
+    def progress(self, done: int) -> None:
+        """Say how many bytes of the file have been read."""
+
+
+class Context(Reporter, Protocol):
     """The engine as an importer sees it. Rows count as accepted only once they are stored."""
 
     @property
     def options(self) -> Options:
         """What the person said on the command line."""
 
-    def reject(self, line: int, error: RefusedError, *, file: str = "") -> None:
-        """Report a refusal; `file` names a member inside the file."""
-
     def skip(self, rows: int, why: str) -> None:
         """Count rows that are left out though nothing is wrong with them."""
 
     def note(self, text: str) -> None:
         """Tell the person something about the file."""
-
-    def progress(self, done: int) -> None:
-        """Say how many bytes of the file have been read."""
 
     def instrument(self, symbol: str, kind: str, *, currency: str = "USD") -> None:
         """Make the instrument when there is none."""

@@ -61,7 +61,7 @@ class Datashop(Table):
         def parsed() -> Iterator[tuple[int, Named]]:
             for row in named_rows(path, context, needs=_NEEDS):
                 try:
-                    yield fields.instant(row["quote_datetime"], "quote_datetime"), row
+                    yield _time(row["quote_datetime"]), row
                 except RefusedError as error:
                     context.reject(row.line, error)
 
@@ -113,15 +113,19 @@ class Datashop(Table):
         )  # fmt: skip
 
 
+def _time(text: str) -> int:
+    time = fields.instant(text, "quote_datetime")
+    session = calendars.session(local_date(time))
+    if session is None or not session.open_ns <= time <= session.close_ns + _LATE:
+        raise RefusedError("quote_datetime", "is outside the session", text)
+    return time
+
+
 def _parse(
     row: Named, time: int
 ) -> tuple[occ.Contract, dict[str, float], tuple[float, float, float]]:
-    day = local_date(time)
-    session = calendars.session(day)
-    if session is None or not session.open_ns <= time <= session.close_ns + _LATE:
-        raise RefusedError("quote_datetime", "is outside the session", row["quote_datetime"])
     expiry = fields.date(row["expiration"], "expiration")
-    if expiry < day:
+    if expiry < local_date(time):
         raise RefusedError("expiration", "is before the quote", expiry)
     root = row["root"].strip().upper()
     strike = fields.positive(row["strike"], "strike")

@@ -111,12 +111,12 @@ def quote(bid: float, ask: float) -> None:
         raise RefusedError("bid", "is above the ask (crossed quote)", f"{bid} > {ask}")
 
 
-def bar(opened: float, high: float, low: float, close: float) -> None:
+def bar(opened: float, high: float, low: float, close: float, *, of: str = "") -> None:
     """Refuse a bar whose high or low does not enclose the other prices."""
     if high < max(opened, close, low):
-        raise RefusedError("high", "is below another price of the bar", high)
+        raise RefusedError(f"{of}high", "is below another price of the bar", high)
     if low > min(opened, close):
-        raise RefusedError("low", "is above another price of the bar", low)
+        raise RefusedError(f"{of}low", "is above another price of the bar", low)
 
 
 def width(row: Sequence[str], expected: int) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-from market.importers.context import Context, RefusedError
+from market.importers.context import RefusedError, Reporter
 
 _CHUNK = 1 << 20
 _LINE_LIMIT = 1 << 20
@@ -31,33 +31,30 @@ class Row(NamedTuple):
     cells: list[str]
 
 
-Reporter = Callable[[int, RefusedError], None]
+def csv_rows(path: Path, context: Reporter) -> Iterator[Row]:
+    """Yield the rows of a plain or gzip CSV file; a line that cannot be read is reported.
 
-
-def csv_rows(path: Path, context: Context) -> Iterator[Row]:
-    """Yield the rows of a plain or gzip CSV file; what cannot be read is reported."""
+    RefusedError when the file as a whole cannot be trusted.
+    """
     with path.open("rb") as raw:
         if path.suffix == ".gz":
-            if not _gzip_is_whole(path, context):
-                return
+            _check_gzip(path)
             stream: IO[bytes] = cast(IO[bytes], gzip.GzipFile(fileobj=raw))
         else:
             stream = raw
         yield from _rows(stream, context.reject, lambda: context.progress(raw.tell()))
 
 
-def _gzip_is_whole(path: Path, context: Context) -> bool:
-    """Return whether rows can be trusted; a file that is cut short can, up to the cut."""
+def _check_gzip(path: Path) -> None:
+    """Refuse a file whose contents are damaged; one that is cut short is good up to the cut."""
     try:
         with gzip.open(path) as stream:
             while stream.read(_CHUNK):
                 pass
     except EOFError:
-        return True
+        return
     except (zlib.error, OSError) as error:
-        context.reject(0, RefusedError("file", "compressed data are damaged", error))
-        return False
-    return True
+        raise RefusedError("file", "compressed data are damaged", error) from error
 
 
 def _rows(
@@ -103,7 +100,7 @@ def split(raw: bytes) -> list[str]:
         raise RefusedError("row", f"cannot be split into fields: {error}", text[:80]) from error
 
 
-def open_zip(path: Path, context: Context) -> zipfile.ZipFile | None:
+def open_zip(path: Path, context: Reporter) -> zipfile.ZipFile | None:
     """Return the zip file, or report that it cannot be read and return None."""
     try:
         return zipfile.ZipFile(path)
@@ -112,7 +109,9 @@ def open_zip(path: Path, context: Context) -> zipfile.ZipFile | None:
         return None
 
 
-def member_rows(archive: zipfile.ZipFile, info: zipfile.ZipInfo, context: Context) -> Iterator[Row]:
+def member_rows(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, context: Reporter
+) -> Iterator[Row]:
     """Yield the rows of a member whose checksum holds; else report the member and yield none."""
     name = info.filename
 

@@ -201,8 +201,9 @@ def _side(cells: list[str], name: str, file: LeanFile) -> Side | None:
     labels = [f"{name} {part}" for part in ("open", "high", "low", "close")]
     pairs = zip(cells, labels, strict=False)
     prices = [fields.not_negative(text, label) / file.scale for text, label in pairs]
-    fields.bar(*prices)
-    return prices[0], prices[1], prices[2], prices[3], size
+    opened, high, low, close = prices
+    fields.bar(opened, high, low, close, of=f"{name} ")
+    return opened, high, low, close, size
 
 
 def _options(files: list[LeanFile], contexts: Mapping[Path, Context]) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from market import occ
-from market.importers.context import Context, RefusedError
+from market.importers.context import Context, RefusedError, Reporter
 from market.importers.files import Row, csv_rows
 from market.snapshot import FloatArray, SnapshotData, make_layout
 
@@ -63,7 +63,7 @@ class Named:
 
 
 def named_rows(
-    path: Path, context: Context, *, needs: Sequence[str], header: Sequence[str] | None = None
+    path: Path, context: Reporter, *, needs: Sequence[str], header: Sequence[str] | None = None
 ) -> Iterator[Named]:
     """Yield the rows after the header; RefusedError when the header lacks a column of `needs`."""
     rows = csv_rows(path, context)
