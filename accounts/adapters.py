@@ -38,6 +38,15 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         """Return a stored secret's text."""
         return secrets.decrypt(encrypted_text, aad=MFA_AAD)
 
+    def build_totp_svg(self, url: str) -> str:
+        """Draw the QR code on white, so that a camera reads it in the dark theme, too."""
+        import qrcode
+        from qrcode.image.svg import SvgPathFillImage
+
+        drawn = qrcode.make(url, image_factory=SvgPathFillImage)
+        text: str = drawn.to_string(encoding="unicode")
+        return text
+
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """Name the product, not the host, where a passkey is made."""
         entity: dict[str, str] = super().get_public_key_credential_rp_entity()

@@ -11,6 +11,7 @@ urlpatterns = [
     path("dashboard/", pages.dashboard, name="dashboard"),
     path("status/", pages.status, name="status"),
     path("licences/", pages.licences, name="licences"),
+    path("", include("accounts.urls")),
     path("", include("market.urls")),
     path("", include("tools_app.urls")),
     path("health", health.health, name="health"),
