@@ -1,0 +1,220 @@
+"""The simulator as a source: sessions one after the other on a market clock of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+from django.db import transaction
+
+from market import calendars
+from market.calendars import Session
+from market.features.context import DailyBars, DailyContext
+from market.feed.source import FLOW_COLUMN
+from market.frames import FloatArray, IntArray
+from market.models import FeedRun, FrameRow
+from market.services import ensure_instrument
+from market.simulator import SimulatedMarket, SimulatedSession, SimulatorConfig
+from market.snapshot import CHAIN_COLUMNS, Layout, SnapshotData, make_layout
+
+SOURCE = "simulator"
+FIRST_SESSION = dt.date(2026, 1, 5)
+"""Where every simulation's calendar begins, so that a seed always gives the same days."""
+LAST_SESSION = dt.date(2031, 12, 31)
+HISTORY_SESSIONS = 300
+BASKET_NAMES = 20
+
+
+class SimulatedSource:
+    """The sessions of one simulated market, from one of them on."""
+
+    simulated = True
+    stored = False
+
+    def __init__(self, symbol: str, *, seed: int, effect: float, first: int = 0) -> None:
+        self.symbol = symbol
+        self._first = first
+        self._sessions = calendars.sessions(FIRST_SESSION, LAST_SESSION)
+        self._market = SimulatedMarket(
+            SimulatorConfig(
+                symbol=symbol, seed=seed, strength=effect, history_sessions=HISTORY_SESSIONS
+            ),
+            [(day.date, day.open_ns, day.close_ns) for day in self._sessions],
+        )
+        before = calendars.sessions(
+            FIRST_SESSION - dt.timedelta(days=2 * HISTORY_SESSIONS),
+            FIRST_SESSION - dt.timedelta(days=1),
+        )
+        closes = [day.close_ns for day in (*before[-HISTORY_SESSIONS:], *self._sessions)]
+        self._closes = np.array(closes, dtype=np.int64)
+
+    def sessions(self) -> Iterator[SimulatedSourceSession]:
+        """Yield sessions to the end of the simulator's calendar."""
+        for index in range(self._first, len(self._market)):
+            yield SimulatedSourceSession(self, index)
+
+    @property
+    def market(self) -> SimulatedMarket:
+        """The market behind it."""
+        return self._market
+
+    def session(self, index: int) -> Session:
+        """Return the calendar's session at a position."""
+        return self._sessions[index]
+
+    def context(self, *, until: int) -> DailyContext:
+        """Return what is known at the close of the session before position `until`."""
+        days = HISTORY_SESSIONS
+        past = self._market.daily_history(days, before=until)
+        return DailyContext(
+            symbol=self.symbol,
+            bars=DailyBars(
+                time=self._closes[until : until + days],
+                open=past.open,
+                high=past.high,
+                low=past.low,
+                close=past.close,
+                volume=past.volume,
+                spread=past.spread,
+            ),
+            basket=self._market.basket(BASKET_NAMES, days, before=until),
+        )
+
+
+class SimulatedSourceSession:
+    """One simulated session as the feed plays it."""
+
+    def __init__(self, source: SimulatedSource, index: int) -> None:
+        self._source = source
+        self._index = index
+        self.session = source.session(index)
+
+    @cached_property
+    def _played(self) -> SimulatedSession:
+        return self._source.market.session(self._index)
+
+    @cached_property
+    def _layout(self) -> tuple[Layout, IntArray]:
+        contracts = self._played.contracts
+        symbol = self._source.symbol
+        return make_layout(
+            symbol,
+            roots=[symbol] * len(contracts),
+            expiries=[contracts.expiry_dates[at] for at in contracts.expiry.tolist()],
+            is_call=contracts.is_call,
+            strikes=contracts.strikes,
+            american=np.zeros(len(contracts), dtype=bool),
+            multipliers=contracts.multipliers,
+            settles=contracts.settlements,
+        )
+
+    def previous_close(self) -> float:
+        """Return the close of the session before."""
+        return self._played.previous_close
+
+    def history(self) -> list[DailyContext]:
+        """Return the context at each earlier close, as far as the simulated history reaches."""
+        whole = self._source.context(until=self._index)
+        return [_cut(whole, count) for count in range(1, len(whole.bars.time) + 1)]
+
+    def minutes(self, after: int = 0) -> Iterator[SnapshotData]:
+        """Yield the session's snapshots known after an instant, in order of time."""
+        layout, order = self._layout
+        for shot in self._played.snapshots():
+            if shot.time <= after:
+                continue
+            columns: dict[str, FloatArray] = {
+                name: getattr(shot.chain, name)[order] for name in CHAIN_COLUMNS
+            }
+            columns[FLOW_COLUMN] = shot.net_customer_buys[order]
+            yield SnapshotData(
+                symbol=self._source.symbol,
+                source=SOURCE,
+                time=shot.time,
+                known_at=shot.time,
+                bid=shot.bid,
+                ask=shot.ask,
+                last=shot.last,
+                layout=layout,
+                columns=columns,
+                scalars={
+                    "r": shot.chain.r,
+                    "q": shot.chain.q,
+                    "open": shot.open,
+                    "high": shot.high,
+                    "low": shot.low,
+                    "volume": shot.volume,
+                },
+            )
+
+    def at_close(self, newest: SnapshotData | None) -> DailyContext | None:
+        """Return what is known at this session's close."""
+        whole = self._source.context(until=self._index + 1)
+        chain = None if newest is None else newest.chain()
+        return DailyContext(symbol=whole.symbol, bars=whole.bars, basket=whole.basket, chain=chain)
+
+
+def _cut(whole: DailyContext, count: int) -> DailyContext:
+    names = DailyBars.__dataclass_fields__
+    return DailyContext(
+        symbol=whole.symbol,
+        bars=DailyBars(**{name: getattr(whole.bars, name)[:count] for name in names}),
+        basket=None if whole.basket is None else whole.basket[:, :count],
+    )
+
+
+@transaction.atomic
+def resume_or_create(*, symbol: str, seed: int, speed: float, effect: float) -> FeedRun:
+    """Return the run to go on with: the last one of this market, else a new one.
+
+    A run that was stopped by a person is left alone; a new one begins after its last session.
+    """
+    instrument = ensure_instrument(
+        symbol, kind="equity", name=f"{symbol} (simulated)", simulated=True
+    )
+    asked = {"seed": seed, "effect": effect}
+    last = (
+        FeedRun.objects.select_for_update()
+        .filter(symbol=symbol, source=FeedRun.Source.SIMULATOR, params__contains=asked)
+        .order_by("-id")
+        .first()
+    )
+    ended = (FeedRun.State.STOPPED, FeedRun.State.FINISHED)
+    if last is not None and last.state not in ended:
+        FeedRun.objects.filter(pk=last.pk).update(
+            speed=speed, desired=FeedRun.Desired.RUNNING, finished_at=None, error=""
+        )
+        last.refresh_from_db()
+        return last
+    first = 0 if last is None else _index_of(last.session_date) + 1
+    return FeedRun.objects.create(
+        symbol=symbol,
+        underlying=instrument,
+        source=FeedRun.Source.SIMULATOR,
+        params={**asked, "first": first},
+        speed=speed,
+        simulated=True,
+    )
+
+
+def _index_of(day: dt.date | None) -> int:
+    return -1 if day is None else len(calendars.sessions(FIRST_SESSION, day)) - 1
+
+
+def source_of(run: FeedRun) -> SimulatedSource:
+    """Return the source of a simulator's run, from the session in which its place is."""
+    first = int(run.params["first"])
+    if run.position is not None and run.session_date is not None:
+        index = _index_of(run.session_date)
+        closed = run.frame_rows.filter(
+            kind=FrameRow.Kind.DAILY, session_date=run.session_date
+        ).exists()
+        first = max(first, index + closed)
+    return SimulatedSource(
+        run.symbol,
+        seed=int(run.params["seed"]),
+        effect=float(run.params["effect"]),
+        first=first,
+    )
