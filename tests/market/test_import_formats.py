@@ -5,7 +5,7 @@ import datetime as dt
 import gzip
 import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -415,3 +415,36 @@ def test_progress_is_drawn_for_people_alone() -> None:
         bar.update(Path("a.zip"), 50)
         bar.clear()
         assert ("50%" in stream.getvalue()) is drawn
+
+
+def test_rows_stream_through_with_a_bounded_number_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from market.importers import bars as bar_files
+    from market.importers.order import WINDOW
+
+    path, count = tmp_path / "X-1m.csv", 20_000
+    start = dt.datetime(2022, 1, 1)
+    lines = ["timestamp,open,high,low,close,volume"]
+    lines += [f"{start + dt.timedelta(minutes=n)},1,2,1,2,5" for n in range(count)]
+    path.write_text("\n".join(lines))
+    read = written = most = 0
+    parse = bar_files.fields.instant
+
+    def counting(*given: object) -> int:
+        nonlocal read
+        read += 1
+        return parse(*given)
+
+    def slow_store(rows: Iterable[bars.BarRow]) -> bars.Written:
+        nonlocal written, most
+        for _ in rows:
+            written += 1
+            most = max(most, read - written)
+        return bars.Written(written, written)
+
+    monkeypatch.setattr(bar_files.fields, "instant", counting)
+    monkeypatch.setattr(bars, "write_bars", slow_store)
+    assert run("bars", path).status == 0
+    assert written == count
+    assert most <= 2 * WINDOW

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 from django.db import connection
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.store import DAY, synthetic_day
@@ -161,3 +161,24 @@ def test_spot_rule(bid: float, ask: float, last: float, spot: float) -> None:
     layout = data([500.0]).layout
     shown = SnapshotData("SPY", "test", START, START, bid, ask, last, layout, {})
     assert shown.spot == pytest.approx(spot)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    delays=st.dictionaries(st.integers(0, 6), st.integers(0, 9), max_size=6),
+    asked=st.integers(-1, 16),
+)
+def test_point_in_time_read_is_the_newest_snapshot_known_then(
+    spy: Instrument, delays: dict[int, int], asked: int
+) -> None:
+    Snapshot.objects.all().delete()
+    store.write_snapshots(data([500.0], minute=m, late=late) for m, late in delays.items())
+    known = [m for m, late in delays.items() if m + late <= asked]
+    at = from_ns(START + asked * MINUTE)
+    found = store.read_snapshot("SPY", at=at)
+    assert (None if found is None else found.time) == (
+        START + max(known) * MINUTE if known else None
+    )
+    end = from_ns(START + 20 * MINUTE)
+    times = [s.time for s in store.snapshots_between("SPY", start=from_ns(START), end=end, at=at)]
+    assert times == [START + m * MINUTE for m in sorted(known)]
