@@ -10,7 +10,16 @@ class RecordConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the deployment checks."""
-        from record import checks
+        """Register the checks and the channel of a person's jobs."""
+        from record import checks, selectors
+        from record.access import SIGNED_IN
+        from record.live import topics
 
         checks.register()
+        topics.register(
+            "jobs",
+            kind="log",
+            entitlement=SIGNED_IN,
+            snapshot=selectors.jobs_snapshot,
+            owner_scoped=True,
+        )

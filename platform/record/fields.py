@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
 from record import secrets
-
-if TYPE_CHECKING:
-    _TextField = models.TextField[Any, Any]
-else:  # the parameters exist for the type checker only
-    _TextField = models.TextField
 
 
 class StrictEncoder(DjangoJSONEncoder):
@@ -87,8 +82,12 @@ class _SealedAttribute(DeferredAttribute):
             instance.__dict__[self.field.attname] = value
         return value
 
+    def __set__(self, instance: Any, value: Any) -> None:
+        # With this Python asks the descriptor even when the instance holds a value.
+        instance.__dict__[self.field.attname] = value
 
-class EncryptedField(_TextField):
+
+class EncryptedField(models.TextField[Any, Any]):
     """Text that is encrypted in the database and bound to the row that holds it.
 
     `bind` names the attributes of the row that make up its identity (the owner, say): a token

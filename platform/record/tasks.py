@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from celery import Task, shared_task
 
-from record import outbox, remote, retention
+from record import heartbeat, jobs, outbox, remote, retention
 from record.access import SYSTEM
 
 log = structlog.get_logger("pulse.tasks")
@@ -51,3 +51,27 @@ def prune() -> None:
 def answer(call_id: str, task: str, args: list[Any]) -> None:
     """Run a task for a request that waits for its result."""
     remote.answer(call_id, task, args)
+
+
+@shared_task(name="record.run_job", base=PulseTask, acks_late=False)
+def run_job(job_id: int) -> None:
+    """Run a slice of a job. Its row says where it stands, so the message is spent at once."""
+    jobs.run(job_id)
+
+
+@shared_task(name="record.sweep_jobs", base=PulseTask, expires=30)
+def sweep_jobs() -> None:
+    """Let jobs go on whose worker died, and send what nobody began."""
+    jobs.sweep()
+
+
+@shared_task(name="record.heartbeat", base=PulseTask, expires=14)
+def beat() -> None:
+    """Note that beat is alive, and probe a worker of each queue."""
+    heartbeat.beat()
+
+
+@shared_task(name="record.probe", base=PulseTask, expires=14)
+def probe(queue: str) -> None:
+    """Note that a worker of a queue completes tasks: one that merely listens may be deaf."""
+    heartbeat.mark(heartbeat.of_queue(queue))
