@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from math import ceil, floor, isfinite, log10
 from typing import Final
 
 STRETCH: Final = 1000  # width of a stretched drawing, in its own units
@@ -86,23 +87,13 @@ def scaled(value: float, low: float, high: float) -> float:
 
 def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Return round values between `low` and `high`, about `about` of them."""
-    if not high > low:
+    width = high - low
+    if not isfinite(width) or width <= max(abs(low), abs(high), 1e-291) * 1e-9:
         return [low]
-    raw = (high - low) / max(1, about)
-    power = 10.0 ** _floor_log10(raw)
+    raw = width / max(1, about)
+    power = 10.0 ** floor(log10(raw))
     step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * (1 - 1e-9))
-    first = -(-low // step)
-    found = []
-    while first * step <= high + step * 1e-9:
-        found.append(round(first * step, 10))
-        first += 1
-    return found
-
-
-def _floor_log10(value: float) -> int:
-    from math import floor, log10
-
-    return floor(log10(value))
+    return [n * step for n in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
 
 
 def apart(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:

@@ -1,0 +1,92 @@
+/** Numbers and times as the server writes them (pulse/charts/format.py): same rules, same signs. */
+
+export const MISSING = "-";
+const MINUS = "\u2212";
+const STEPS = [
+  [1e12, "tn"],
+  [1e9, "bn"],
+  [1e6, "m"],
+  [1e3, "k"],
+];
+
+const known = (value) => typeof value === "number" && Number.isFinite(value);
+
+export function number(value, places = 2, plus = false) {
+  if (!known(value)) return MISSING;
+  const text = Math.abs(value).toLocaleString("en-US", {
+    minimumFractionDigits: places,
+    maximumFractionDigits: places,
+  });
+  const zero = Number(text.replaceAll(",", "")) === 0;
+  const sign = zero ? "" : value < 0 ? MINUS : plus ? "+" : "";
+  return sign + text;
+}
+
+export function short(value, plus = false) {
+  if (!known(value)) return MISSING;
+  for (const [step, name] of STEPS) {
+    if (Math.round((Math.abs(value) / step) * 100) >= 100) {
+      return number(value / step, 2, plus) + name;
+    }
+  }
+  return number(value, Math.abs(value) >= 100 ? 0 : 2, plus);
+}
+
+export function money(value) {
+  if (!known(value)) return MISSING;
+  const text = short(value, true);
+  return /^[+\u2212]/.test(text) ? `${text[0]}$${text.slice(1)}` : `$${text}`;
+}
+
+export function percent(value, plus = false) {
+  return known(value) ? `${number(value, 2, plus)}%` : MISSING;
+}
+
+export function strike(value) {
+  return number(value, known(value) && Number.isInteger(value) ? 0 : 2);
+}
+
+export function away(level, spot) {
+  if (!known(level) || !known(spot) || spot === 0) return MISSING;
+  const share = (level / spot - 1) * 100;
+  if (Math.abs(share) < 0.005) return "at spot";
+  return `${percent(Math.abs(share))} ${share > 0 ? "above" : "below"} spot`;
+}
+
+export function change(value, share) {
+  return known(value) ? `${number(value, 2, true)} (${percent(share, true)})` : "prior close not known";
+}
+
+export function side(value) {
+  return !known(value) || value === 0 ? "" : value > 0 ? "up" : "down";
+}
+
+export function age(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;
+}
+
+export function hours(minutes) {
+  const whole = Math.max(0, Math.round(minutes));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+const clocks = {
+  seconds: clock({ second: "2-digit" }),
+  minutes: clock({}),
+};
+
+function clock(more) {
+  return new Intl.DateTimeFormat("en-GB", {
+    timeZone: "America/New_York",
+    hour: "2-digit",
+    minute: "2-digit",
+    ...more,
+  });
+}
+
+/** An instant on New York's clock: `14:32`, with seconds when asked. */
+export function eastern(instant, withSeconds = false) {
+  return clocks[withSeconds ? "seconds" : "minutes"].format(new Date(instant));
+}

@@ -1,0 +1,6 @@
+/** Exposure: the figures are drawn again by the server as the channel moves. */
+
+import { refreshOn } from "../wire/refresh.js";
+
+const symbol = document.querySelector("[data-live]")?.dataset.live;
+if (symbol) refreshOn(`exposure:${symbol}`, 2500);

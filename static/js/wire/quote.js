@@ -1,0 +1,98 @@
+/** Quotes in place, and how old a page's market data is. */
+
+import { live } from "../live/live.js";
+import { age, away, change, eastern, hours, money, number, percent, side, strike } from "../lib/format.js";
+import { isPaused, onPause } from "../lib/pause.js";
+
+export const FORMATS = {
+  price: (value) => number(value),
+  pct: (value) => percent(value, true),
+  strike,
+  money,
+};
+
+const roots = document.querySelectorAll("[data-quote]");
+const panel = document.querySelector("[data-live]");
+const symbol = panel?.dataset.live ?? roots[0]?.dataset.quote;
+let arrived = startAge();
+let expected = panel?.dataset.expect ? Number(panel.dataset.expect) : null;
+
+function startAge() {
+  const given = panel?.dataset.age;
+  return given ? Date.now() - Number(given) * 1000 : null;
+}
+
+/** Write `text` unless it is there already, so that nothing is repainted or read out again. */
+export function write(element, text, value) {
+  if (element.textContent !== text) element.textContent = text;
+  if ("signed" in element.dataset) {
+    const sign = side(value);
+    element.classList.toggle("up", sign === "up");
+    element.classList.toggle("down", sign === "down");
+  }
+}
+
+function paint(quote) {
+  if (isPaused()) return;
+  for (const root of document.querySelectorAll(`[data-quote="${CSS.escape(quote.symbol)}"]`)) {
+    for (const element of root.querySelectorAll("[data-q]")) {
+      const value = quote[element.dataset.q];
+      const show = element.dataset.show;
+      const text = show === "change" ? change(quote.change, value) : FORMATS[show](value);
+      write(element, text, value);
+    }
+    const clock = root.querySelector("[data-clock]");
+    if (clock) write(clock, eastern(quote.time));
+    const left = root.querySelector("[data-left]");
+    const { minute, minutes } = quote.session ?? {};
+    if (left) write(left, minute < minutes ? `${hours(minutes - minute)} left` : "closed");
+  }
+}
+
+function heard(quote) {
+  arrived = Date.now();
+  if (quote.speed) expected = 60 / quote.speed;
+  if (quote.paused) expected = null;
+  paint(quote);
+}
+
+/** Mark what is older than three times what is expected, or what a lost connection holds back. */
+function checkAge() {
+  const seconds = arrived === null ? null : (Date.now() - arrived) / 1000;
+  const limit = expected === null ? Infinity : Math.max(5, 3 * expected);
+  const stale = seconds !== null && seconds > limit;
+  for (const badge of document.querySelectorAll("[data-stale]")) {
+    badge.hidden = !stale;
+    if (!stale) continue;
+    const words = `Data is ${age(seconds)} old (expected every ${age(Math.max(1, expected))})`;
+    const place = badge.querySelector("span") ?? badge.lastChild;
+    if (place.textContent !== words) place.textContent = words;
+  }
+  panel?.classList.toggle("is-stale", stale);
+}
+
+if (symbol) {
+  live.subscribe(`quote:${symbol}`, {
+    onEvent: (event) => heard(event.data),
+    onSnapshot: (snapshot) => {
+      const quote = snapshot.data[symbol];
+      if (quote) paint(quote);
+    },
+  });
+  onPause((paused) => {
+    const quote = live.peek(`quote:${symbol}`);
+    if (!paused && quote) paint(quote);
+  });
+  if (panel) setInterval(checkAge, 1000);
+}
+
+/** Paint exposure's headline numbers where a page shows them outside of its figures. */
+export function paintExposure(exposure) {
+  if (isPaused()) return;
+  for (const element of document.querySelectorAll("[data-e]")) {
+    const value = element.dataset.e.split(".").reduce((part, key) => part?.[key], exposure);
+    const show = element.dataset.show;
+    const text = show === "away" ? away(value, exposure.spot) : show ? FORMATS[show](value) : value;
+    write(element, text ?? "not known", value);
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Server-drawn parts that follow a state channel: each event asks htmx for the parts again, at
+ * most once in `everyMs`, and not while paused or hidden. Without a socket it asks every 5 s.
+ */
+
+import { live } from "../live/live.js";
+import { isPaused, onPause } from "../lib/pause.js";
+
+const POLL_MS = 5000;
+
+export function refreshOn(channel, everyMs) {
+  const source = document.getElementById("refresh");
+  if (!source) return;
+  let last = Date.now();
+  let timer = null;
+  let wanted = false;
+
+  function ask() {
+    timer = null;
+    if (isPaused() || document.hidden) {
+      wanted = true;
+      return;
+    }
+    wanted = false;
+    last = Date.now();
+    source.dispatchEvent(new CustomEvent("pulse:refresh"));
+  }
+
+  function soon() {
+    timer ??= setTimeout(ask, Math.max(0, last + everyMs - Date.now()));
+  }
+
+  live.subscribe(channel, { onEvent: soon });
+  onPause((paused) => !paused && wanted && soon());
+  document.addEventListener("visibilitychange", () => !document.hidden && wanted && soon());
+  document.addEventListener("live:restored", soon);
+  setInterval(() => live.status.state === "polling" && soon(), POLL_MS);
+}

@@ -1,0 +1,139 @@
+"""The site that the browser tests visit: the real application on a port, with a fixed market.
+
+Run as a program: it makes a database of its own, users of each plan with a session, then prints
+one line of JSON (address, sessions) and serves until it is stopped. What the market says follows
+the file `state.json` beside its logs, so that a test can ask for an empty or a broken market.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+DATABASE = "pulse_browser"
+PEOPLE = {"free": "free", "pro": "pro", "operator": "free"}
+STATE = "browser-state.json"
+
+
+def use_own_database() -> None:
+    """Point the settings at a database that no other test touches."""
+    from urllib.parse import quote
+
+    import psycopg
+
+    from pulse import embedded
+
+    folder = str(embedded.Postgres(Path(os.environ["PULSE_VAR"])).sockets)
+    with psycopg.connect(host=folder, user="postgres", dbname="postgres", autocommit=True) as link:
+        link.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        link.execute(f"CREATE DATABASE {DATABASE}")
+    os.environ["DATABASE_URL"] = f"postgres://postgres@/{DATABASE}?host={quote(folder)}"
+
+
+def state() -> dict[str, Any]:
+    path = Path(os.environ["PULSE_VAR"]) / STATE
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def fix_market() -> None:
+    """Let the selectors answer with the fixed market instead of what feeds stored."""
+    import record.remote
+    from market import computed, selectors
+    from tests.browser import payloads
+    from tools_app import selectors as tools
+
+    def symbols() -> list[dict[str, Any]]:
+        if state().get("empty"):
+            return []
+        return [
+            {"symbol": name, "name": text, "simulated": name == "SPY", "live": name == "SPY",
+             "run": 7}
+            for name, text in payloads.NAMES.items()
+        ]  # fmt: skip
+
+    def exposure_state(symbol: str) -> dict[str, Any] | None:
+        if state().get("away") or symbol == "DULL":
+            return None
+        return payloads.exposure() if symbol == "SPY" else payloads.no_interest(symbol)
+
+    def call(task: str, *args: Any, timeout: float) -> dict[str, Any]:
+        if state().get("away"):
+            raise record.remote.Unavailable
+        if args[0] == "DULL":
+            return {"fault": "symbol", "detail": "no options"}
+        try:
+            return payloads.chain_body(args[1])
+        except LookupError as error:
+            return {"fault": "expiry", "detail": str(error)}
+
+    def signal_payloads(user: Any, *, limit: int = 50, **filters: Any) -> list[dict[str, Any]]:
+        tiers = [tier.value for tier in tools.opened_tiers(user)]
+        found = [s for s in payloads.signals() if s["tool"]["tier"] in tiers]
+        if filters.get("tool"):
+            found = [s for s in found if s["tool"]["slug"] == filters["tool"]]
+        if filters.get("symbol"):
+            found = [s for s in found if s["symbol"] == filters["symbol"]]
+        return found[:limit]
+
+    selectors.symbols = symbols
+    selectors.exposure_state = exposure_state
+    selectors.quote_payload = lambda symbol, at=None: payloads.quote(
+        symbol, stale=bool(state().get("stale"))
+    )
+    selectors.price_series = lambda run, day=None: payloads.prices()
+    selectors.feed_payload = lambda: (
+        {"runs": [], "days": []} if state().get("empty") else payloads.runs()
+    )
+    tools.signal_payloads = signal_payloads
+    computed.call = call
+
+
+def make_people() -> dict[str, str]:
+    """Create one user of each plan and return their session keys."""
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.sessions.backends.db import SessionStore
+
+    from accounts.models import User
+
+    found = {}
+    for name, plan in PEOPLE.items():
+        extra = {"is_staff": name == "operator", "is_superuser": name == "operator"}
+        user = User.objects.create_user(
+            f"{name}@pulse.example", "pulse-demo-2026", plan=plan, **extra
+        )
+        session = SessionStore()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session.save()
+        found[name] = session.session_key
+    return found
+
+
+def main() -> None:
+    sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
+    os.environ["PULSE_MODE"] = "test"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pulse.settings")
+    use_own_database()
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0, interactive=False)
+    fix_market()
+    sessions = make_people()
+    told = {"cookie": settings.SESSION_COOKIE_NAME, "sessions": sessions}
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+    call_command("serve", port=int(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()
