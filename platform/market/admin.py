@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -118,9 +119,10 @@ class FeedRunAdmin(ReadOnly):
         """Set what is wanted; the feed process follows at its next step."""
         ended = (FeedRun.State.FINISHED, FeedRun.State.FAILED, FeedRun.State.STOPPED)
         for run in rows.exclude(state__in=ended).exclude(desired=FeedRun.Desired.STOPPED):
-            run.desired = FeedRun.Desired.STOPPED
-            run.save(update_fields=["desired"])
-            _audit(request, "market.feed.stop", f"run {run.pk}", {"symbol": run.symbol})
+            with transaction.atomic():
+                run.desired = FeedRun.Desired.STOPPED
+                run.save(update_fields=["desired"])
+                _audit(request, "market.feed.stop", f"run {run.pk}", {"symbol": run.symbol})
             messages.success(request, f"{run} was asked to stop.")
 
 
@@ -182,9 +184,10 @@ class EventAdmin(admin.ModelAdmin[Event]):
     def cancel(self, request: HttpRequest, rows: QuerySet[Event]) -> None:
         """Mark events as not taking place."""
         for event in rows.filter(cancelled_at__isnull=True):
-            event.cancelled_at = timezone.now()
-            event.save(update_fields=["cancelled_at"])
-            _audit(request, "market.event.cancel", f"event {event.pk}", {"name": event.name})
+            with transaction.atomic():
+                event.cancelled_at = timezone.now()
+                event.save(update_fields=["cancelled_at"])
+                _audit(request, "market.event.cancel", f"event {event.pk}", {"name": event.name})
             messages.success(request, f"{event} is cancelled.")
 
 

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from market import events
 from market.clock import from_ns
 from market.importers import fields
-from market.importers.context import Options, RefusedError, Reject
+from market.importers.context import RefusedError, Reject
 from market.importers.tables import Named, named_rows
 from market.models import Event
 
@@ -72,7 +72,6 @@ class _Context:
     """The part of an importer's context that reading a table needs."""
 
     def __init__(self, path: Path) -> None:
-        self.options = Options()
         self.rejects: list[Reject] = []
         self._name = path.name
 
