@@ -101,6 +101,7 @@ def _intraday(rng: np.random.Generator, shape: tuple[int, ...]) -> Observations:
         "otm_call_flow": _walk(rng, shape, 200.0),
         "squeeze_gamma": 1e8 * rng.standard_normal(shape),
         "squeeze_strike": close + 2.0,
+        "wall_kept": 1.0 + _walk(rng, shape, 0.02),
     }
 
 

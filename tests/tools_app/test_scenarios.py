@@ -150,7 +150,7 @@ SCENES = {
         broken={"iv_30d": ramp((0, 0.20), (LAST - 40, 0.20), (LAST, 0.24))},
         driver="vanna",
         values=(1.0e5, 1.0e9),
-        words="largest change of 30-day implied volatility in an hour 4 vol pt (at least 1 vol pt)",
+        words="part of it retraced 50 % (at least 25 %)",
     ),
     "vol-trigger-cascade": Scene(
         columns={
@@ -344,6 +344,14 @@ def test_a_wall_that_rolls_away_counts_like_one_that_decays(make_frame):
     rolled = {"abs_gamma_share": 0.3, "abs_gamma_strike": late(500.0, 503.0, rows=3)}
     answer = evaluate(make_frame, "gamma-wall-pin-collapse", rolled)
     assert answer.fires[LAST]
+
+
+def test_a_wall_that_customers_bought_back_counts_where_trades_are_signed(make_frame):
+    for kept, fires in ((0.4, True), (1.3, False), (np.nan, False)):
+        changes = {"abs_gamma_share": 0.3, "wall_kept": kept}
+        answer = evaluate(make_frame, "gamma-wall-pin-collapse", changes)
+        assert answer.fires[LAST] == fires, kept
+        assert np.isfinite(answer.score[LAST])
 
 
 def test_a_cut_grows_the_score_of_the_vol_control_tool(make_frame):

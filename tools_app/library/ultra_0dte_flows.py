@@ -130,7 +130,7 @@ vanna_shock_reversal = Tool(
     inputs=("iv_30d", "iv_change_10", "vanna", "traded_30"),
     params=(
         THRESHOLD,
-        Param("shock", 0.01, 0.003, 0.08, "vol", "least change within an hour"),
+        Param("shock", 0.015, 0.003, 0.08, "vol", "least change within an hour"),
         Param("retraced", 0.25, 0.1, 0.6, "share", "least part retraced"),
         Param("easing", 0.001, 0.0002, 0.02, "vol", "least part retraced in ten minutes"),
         Param("flow", 0.01, 0.001, 0.5, "share", "least implied hedging over dollars traded"),
@@ -180,8 +180,8 @@ short_gamma_forced = Tool(
     inputs=("gamma", "gamma_balance", "expected_move_day", "move_5"),
     params=(
         THRESHOLD,
-        Param("balance", 0.15, 0.02, 0.8, "", "least net short over gross gamma"),
-        Param("move", 0.2, 0.05, 1.0, "", "least five-minute move over the day's expected move"),
+        Param("balance", 0.25, 0.02, 0.8, "", "least net short over gross gamma"),
+        Param("move", 0.3, 0.05, 1.0, "", "least five-minute move over the day's expected move"),
     ),
     window=1,
     horizon=15,
@@ -248,7 +248,7 @@ hidden_squeeze = Tool(
     ),
     params=(
         THRESHOLD,
-        Param("built", 0.05, 0.005, 1.0, "share", "least gamma sold over gross gamma"),
+        Param("built", 0.15, 0.01, 1.0, "share", "least gamma sold over gross gamma"),
         Param("surge", 1.1, 0.8, 4.0, "", "least rise of call volume"),
         Param("quiet", 0.35, 0.1, 1.0, "", "most half-hour move before, over the day's"),
         Param("ahead", 0.75, 0.1, 1.5, "", "most way left to the strikes, over the day's move"),

@@ -16,8 +16,8 @@ NAIVE_SIGN = (
     "Who holds which side is assumed (dealers long calls, short puts), never observed, and open "
     "interest is of the morning: positions opened today are invisible."
 )
-PIN_MINUTES, PIN_LAG = 30, 5
-"""A pin is judged over 30 minutes that ended five minutes ago, so that the break is not in it."""
+PIN_MINUTES, PIN_LAG = 30, 10
+"""A pin is judged over 30 minutes that ended ten minutes ago, so that the break is not in it."""
 
 BAND = Param("band", 0.0015, 0.0005, 0.005, "share", "half-width of the pin around the strike")
 PINNED = Param("pinned", 0.7, 0.4, 1.0, "share", "least share of the half hour spent pinned")
@@ -44,6 +44,9 @@ def _gamma_wall_pin_collapse(x: Inputs, p: Settings) -> Verdict:
     held = rolling.shift(rolling.mean(x["abs_gamma_share"], PIN_MINUTES), PIN_LAG)
     kept = share(x["abs_gamma_share"], held)
     rolled = holds(np.abs(strike - wall) > band * wall, strike, wall)
+    bought = np.where(
+        np.isnan(x["wall_kept"]), 0.0, below(x["wall_kept"], 1.0 - p["decay"], p["decay"])
+    )
     away = np.abs(close - wall) / wall
     quickening = rolling.ratio(x["rv_10"], rolling.shift(x["rv_30"], PIN_LAG))
     return Verdict(
@@ -59,10 +62,11 @@ def _gamma_wall_pin_collapse(x: Inputs, p: Settings) -> Verdict:
             graded(
                 "strike with the largest gamma now",
                 strike,
-                either(rolled, below(kept, 1.0 - p["decay"], p["decay"])),
+                either(rolled, bought, below(kept, 1.0 - p["decay"], p["decay"])),
                 "price",
             ),
             told("its share of gamma over that during the pin", kept),
+            told("its gamma after today's signed trades, over the morning's", x["wall_kept"]),
             at_least("spot away from the pin", away, band, width=band, unit="share"),
             at_least(
                 "10-minute over earlier 30-minute realized volatility",
@@ -84,12 +88,14 @@ gamma_wall_pin_collapse = Tool(
     hypothesis="Spot was pinned at the strike with the largest gamma while dealers were long "
     "gamma; the wall decays or rolls away and spot leaves on rising volatility: trade the break.",
     source="Avellaneda and Lipkin (2003), Ni, Pearson and Poteshman (2005) on pinning.",
-    formula="Share of the half hour ending five minutes ago within the band of the wall, under "
-    "positive gamma; the wall's strike has moved or its share of gamma has fallen; spot is "
-    "outside the band; realized volatility of 10 minutes over that of the half hour before.",
+    formula="Share of the half hour ending ten minutes ago within the band of the wall, under "
+    "positive gamma; the wall's strike has moved, its share of gamma has fallen or, where trades "
+    "are signed, customers have bought it back; spot is outside the band; realized volatility of "
+    "10 minutes over that of the half hour before.",
     kind=Kind.INTRADAY,
     scope=Scope.ONE,
     inputs=("close", "abs_gamma_strike", "abs_gamma_share", "gamma", "rv_10", "rv_30"),
+    optional=("wall_kept",),
     params=(
         THRESHOLD,
         BAND,
@@ -132,7 +138,7 @@ def _pinning_collapse_vacuum(x: Inputs, p: Settings) -> Verdict:
                 width=band,
                 unit="share",
             ),
-            at_most("open interest per strike ahead, over the mean", thin, p["thin"], width=0.5),
+            at_most("open interest per strike ahead, over the median", thin, p["thin"], width=0.5),
             at_least(
                 "way to the next heavy strike, in daily standard deviations",
                 room,
@@ -156,8 +162,8 @@ pinning_collapse_vacuum = Tool(
     "it before the next populated strike.",
     source="Own reading of the pinning literature (see tool 6); no paper tests it.",
     formula="Pin as in tool 6; spot outside the band; the nearest expiry's open interest per "
-    "strike just ahead below the mean around spot; distance to the next strike with 1.5 times "
-    "that mean, in daily standard deviations, on the side of the break alone.",
+    "strike just ahead below the median around spot; distance to the next strike with twice "
+    "that median, in daily standard deviations, on the side of the break alone.",
     kind=Kind.INTRADAY,
     scope=Scope.ONE,
     inputs=(
@@ -173,7 +179,7 @@ pinning_collapse_vacuum = Tool(
         THRESHOLD,
         BAND,
         PINNED,
-        Param("thin", 0.7, 0.1, 1.2, "", "most open interest ahead, over the mean around spot"),
+        Param("thin", 0.7, 0.1, 1.2, "", "most open interest ahead, over the median around spot"),
         Param("room", 0.2, 0.05, 1.5, "sd", "least way to the next heavy strike"),
     ),
     window=PIN_LAG + PIN_MINUTES,
@@ -253,10 +259,10 @@ magnet_charm = Tool(
         Param("late", 90, 30, 180, "min", "most minutes left"),
         Param("stop", 5, 1, 20, "min", "fewest minutes left: later there is no time to revert"),
         Param("balance", 0.1, 0.0, 0.8, "", "least net over gross gamma"),
-        Param("share", 0.12, 0.03, 0.5, "share", "least share of the heavy strike"),
+        Param("share", 0.25, 0.05, 0.5, "share", "least share of the heavy strike"),
         Param("nearest", 0.15, 0.05, 0.5, "sd", "least distance from the strike"),
         Param("reach", 1.25, 0.5, 2.5, "sd", "most distance from the strike"),
-        Param("pull", 0.002, 0.0005, 0.1, "share", "least charm flow over dollars traded"),
+        Param("pull", 0.03, 0.002, 0.3, "share", "least charm flow over dollars traded"),
     ),
     window=1,
     horizon=60,

@@ -130,8 +130,8 @@ triple_cascade = Tool(
     inputs=("gamma", "gamma_balance", "vanna", "iv_change_10", "traded_30", "vol_of_vol_rank"),
     params=(
         THRESHOLD,
-        Param("balance", 0.05, 0.0, 0.6, "", "least net short over gross gamma"),
-        Param("flow", 0.01, 0.001, 0.5, "share", "least selling over dollars traded"),
+        Param("balance", 0.15, 0.0, 0.6, "", "least net short over gross gamma"),
+        Param("flow", 0.02, 0.001, 0.5, "share", "least selling over dollars traded"),
         Param("rank", 0.9, 0.7, 0.98, "share", "least rank of vol of vol"),
     ),
     window=1,
@@ -146,6 +146,7 @@ triple_cascade = Tool(
 
 def _silence(x: Inputs, p: Settings) -> Verdict:
     balance = np.abs(x["gamma_balance"])
+    gap = rolling.ratio(x["iv_0dte"], x["rv_30"])
     return Verdict(
         conditions=(
             at_most(
@@ -170,6 +171,7 @@ def _silence(x: Inputs, p: Settings) -> Verdict:
                 unit="share",
             ),
             at_most("size of net over gross gamma", balance, p["balance"], width=p["balance"]),
+            at_least("0DTE implied over realized volatility", gap, p["gap"], width=0.5 * p["gap"]),
             told("realized volatility, 30 minutes", x["rv_30"], "vol"),
             told("0DTE implied volatility", x["iv_0dte"], "vol"),
         ),
@@ -189,8 +191,8 @@ silence_before_the_storm = Tool(
     source="Own reading of volatility compression; Dim, Eraker and Vilkov (2025) on gamma and "
     "later intraday volatility.",
     formula="Ranks within two hours of 30-minute realized volatility and of the 30-minute range, "
-    "both low; change of the logarithm of 0DTE implied volatility in 30 minutes not far below "
-    "zero; size of net over gross gamma small.",
+    "both low; 0DTE implied volatility well above it, and its logarithm not much lower than 30 "
+    "minutes ago; size of net over gross gamma small.",
     kind=Kind.INTRADAY,
     scope=Scope.ONE,
     inputs=(
@@ -204,6 +206,7 @@ silence_before_the_storm = Tool(
     params=(
         THRESHOLD,
         Param("rank", 0.2, 0.05, 0.5, "share", "most rank of realized volatility and of range"),
+        Param("gap", 1.8, 1.0, 4.0, "", "least 0DTE implied over 30-minute realized volatility"),
         Param("drop", 0.04, 0.01, 0.2, "share", "most fall of 0DTE implied volatility"),
         Param("balance", 0.2, 0.05, 0.6, "", "most size of net over gross gamma"),
     ),

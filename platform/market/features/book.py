@@ -13,8 +13,8 @@ from quant import exposure_types as states
 from quant.arrays import BoolArray
 from quant.chain import Chain
 
-HEAVY = 1.5
-"""A strike is heavy from this multiple of the mean open interest of the strikes around spot."""
+HEAVY = 2.0
+"""A strike is heavy from this multiple of the usual open interest of the strikes around spot."""
 AROUND_MOVES = 3.0
 """Strikes within so many daily standard deviations of spot are around it."""
 NEAR_MOVES = 0.5
@@ -84,12 +84,12 @@ def put_open_interest(row: RowBuilder, done: Analysis, today: BoolArray, move: f
         row.put_missing((*OPEN_INTEREST, "magnet_strike", "magnet_share"), why)
         return
     spot = done.chain.spot
-    mean = _mean_around(interest, spot, AROUND_MOVES * move)
+    usual = _usual_around(interest, spot, AROUND_MOVES * move)
     near = max(NEAR_MOVES * move, NEAR_STEPS * _step(interest.strikes, spot))
     for name, side in (("thin_above", 1.0), ("thin_below", -1.0)):
-        thickness = _thickness(interest, spot=spot, near=near, mean=mean, side=side)
+        thickness = _thickness(interest, spot=spot, near=near, usual=usual, side=side)
         row.put(name, thickness, Missing.NO_OPEN_INTEREST)
-    heavy = interest.strikes[interest.contracts >= HEAVY * mean] if mean > 0.0 else np.empty(0)
+    heavy = interest.strikes[interest.contracts >= HEAVY * usual] if usual > 0.0 else np.empty(0)
     over, under = heavy[heavy > spot], heavy[heavy <= spot]
     above = float(over[0]) if over.size else np.nan
     below = float(under[-1]) if under.size else np.nan
@@ -148,9 +148,10 @@ def _front_interest(chain: Chain) -> StrikeInterest | None:
     return StrikeInterest(strikes, contracts) if contracts.any() else None
 
 
-def _mean_around(interest: StrikeInterest, spot: float, reach: float) -> float:
-    around = np.abs(interest.strikes - spot) <= reach
-    return float(interest.contracts[around].mean()) if around.any() else 0.0
+def _usual_around(interest: StrikeInterest, spot: float, reach: float) -> float:
+    """Return the median of the strikes that have any: a wall must not make its peers look thin."""
+    around = (np.abs(interest.strikes - spot) <= reach) & (interest.contracts > 0.0)
+    return float(np.median(interest.contracts[around])) if around.any() else 0.0
 
 
 def _step(strikes: FloatArray, spot: float) -> float:
@@ -161,11 +162,11 @@ def _step(strikes: FloatArray, spot: float) -> float:
 
 
 def _thickness(
-    interest: StrikeInterest, *, spot: float, near: float, mean: float, side: float
+    interest: StrikeInterest, *, spot: float, near: float, usual: float, side: float
 ) -> float | None:
-    """Return open interest per strike on one side near spot, as a share of the mean around it."""
-    if not mean > 0.0:
+    """Return open interest per strike on one side near spot, over what is usual around it."""
+    if not usual > 0.0:
         return None
     away = side * (interest.strikes - spot)
     there = interest.contracts[(away > 0.0) & (away <= near)]
-    return float(there.mean()) / mean if there.size else 0.0
+    return float(there.mean()) / usual if there.size else 0.0

@@ -68,15 +68,15 @@ INTRADAY: tuple[tuple[str, str, str, str], ...] = (
         "thin_above",
         "",
         _BOOK,
-        "nearest expiry's open interest per strike just above spot, over the mean around spot; 0: "
-        "no strike there",
+        "nearest expiry's open interest per strike just above spot, over the median around spot; "
+        "0: no strike there",
     ),
     ("thin_below", "", _BOOK, "the same just below spot"),
     (
         "heavy_above",
         "price",
         _BOOK,
-        "next strike above spot with at least 1.5 times the mean open interest around spot",
+        "next strike above spot with at least twice the median open interest around spot",
     ),
     ("heavy_below", "price", _BOOK, "next such strike at or below spot"),
     ("magnet_strike", "price", _BOOK, "the heavy strike of today's expiry nearest to spot"),
@@ -102,6 +102,13 @@ INTRADAY: tuple[tuple[str, str, str, str], ...] = (
         "spot at each strike; negative when they sold",
     ),
     ("squeeze_strike", "price", _TRADES, "mean strike of the calls they are short of, by gamma"),
+    (
+        "wall_kept",
+        "",
+        _TRADES,
+        "dealers' gamma at abs_gamma_strike with this session's signed trades, over that by open "
+        "interest alone; below 1 where customers bought",
+    ),
 )
 
 _DAY = "daily bar"

@@ -14,7 +14,8 @@ ZONE_MOVES = 2.0
 """The zone above spot reaches this many daily standard deviations."""
 ZONE_YEARS = 8.0 / 365.0
 """Calls of the zone expire within eight days: their gamma is what moves with the day."""
-COLUMNS = ("otm_call_volume", "otm_call_flow", "squeeze_gamma", "squeeze_strike")
+SIGNED = ("otm_call_flow", "squeeze_gamma", "squeeze_strike", "wall_kept")
+COLUMNS = ("otm_call_volume", *SIGNED)
 _ROOT_TAU = float(np.sqrt(2.0 * np.pi))
 
 
@@ -52,8 +53,9 @@ def put_flow(row: RowBuilder, done: Analysis, positions: Positions, move: float)
     known = np.isfinite(volume)
     row.put("otm_call_volume", volume[known].sum() if known.any() else None, Missing.NO_TRADES)
     if not positions.complete or not positions.held.size:
-        row.put_missing(COLUMNS[1:], Missing.NO_TRADES)
+        row.put_missing(SIGNED, Missing.NO_TRADES)
         return
+    row.put("wall_kept", _wall_kept(done, positions.held), Missing.NO_LEVEL)
     held = positions.held[zone]
     gamma = held * _gamma_at_strike(chain, done.iv, zone)
     usable = np.isfinite(gamma)
@@ -70,6 +72,17 @@ def _zone(chain: Chain, reach: float) -> BoolArray:
     zone: BoolArray = chain.is_call & (chain.strikes > chain.spot)
     zone &= (chain.strikes <= chain.spot + reach) & (years > 0.0) & (years <= ZONE_YEARS)
     return zone
+
+
+def _wall_kept(done: Analysis, held: FloatArray) -> float | None:
+    """Return the wall's gamma with the session's trades over that by open interest alone."""
+    strike = done.profile.levels.abs_gamma_strike
+    gamma, interest = np.abs(done.profile.contracts.gamma), done.chain.open_interest
+    mine = (done.chain.strikes == strike) & (gamma > 0.0) & np.isfinite(held)
+    if strike is None or not mine.any():
+        return None
+    traded = held[mine] @ (gamma[mine] / interest[mine])
+    return float(1.0 + traded / gamma[mine].sum())
 
 
 def _gamma_at_strike(chain: Chain, iv: FloatArray, zone: BoolArray) -> FloatArray:

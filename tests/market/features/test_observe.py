@@ -168,6 +168,16 @@ def test_bought_calls_leave_dealers_short_gamma_above(make_chain, make_view, ses
     assert row.reasons["squeeze_strike"] == Missing.NO_LEVEL
 
 
+def test_a_wall_loses_the_gamma_that_customers_buy_back(make_chain, make_view, session):
+    chain = make_chain(calls=np.where(LADDER == 500.0, 9000.0, 1000.0))
+    wall = chain.strikes == 500.0
+    for share, kept in ((0.0, 1.0), (0.25, 0.75), (-0.5, 1.5)):
+        bought = np.where(wall, share * chain.open_interest, 0.0)
+        row, _ = observe(make_view(chain, option_flow=bought), session, Positions())
+        assert row.values["abs_gamma_strike"] == 500.0
+        assert row.values["wall_kept"] == pytest.approx(kept)
+
+
 def test_positions_follow_contracts_when_the_listing_changes(make_chain, make_view, session):
     before, after = make_chain(minute=60), make_chain(minute=61, days=(0, 3, 7, 28, 63))
     _, positions = observe(
