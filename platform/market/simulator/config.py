@@ -41,7 +41,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "impact": (0.0, 10.0),
     "gamma_cap": (0.0, 0.75),
     "flow_cap": (0.0, 0.5),
-    "hedge_speed": (0.05, 1.0),
+    "hedge_speed": (0.02, 1.0),
     "open_interest": (10.0, 1e6),
     "strike_step": (0.5, 100.0),
     "strikes_a_side": (40, 200),
@@ -147,7 +147,7 @@ class SimulatorConfig:
     impact: float = 0.8
     gamma_cap: float = 0.45
     flow_cap: float = 0.15
-    hedge_speed: float = 0.35
+    hedge_speed: float = 0.12
     open_interest: float = 6_000.0
     strike_step: float = 1.0
     strikes_a_side: int = 40

@@ -21,13 +21,13 @@ CARRY = 0.5  # of the intraday volatility move that is left at the next open
 
 _TREND_EXIT = 0.03
 _STRESS_ENTRY, _STRESS_EXIT = 0.012, 0.08
-_LIQUIDITY_MEMORY, _LIQUIDITY_SD = 0.95, 0.10
+_LIQUIDITY_MEMORY, _LIQUIDITY_SD = 0.93, 0.07
 _FAST, _SLOW = 0.90, 0.98
 _TARGET, _EXPOSURE_CAP = 0.75, 1.5
 _PRESSURE_MEMORY = 0.6
 # planted drifts, in long-run daily standard deviations at strength 1
 _TREND_DRIFT, _STRESS_DRIFT, _SELLING_DRIFT, _LIQUIDITY_DRIFT = 0.12, -0.3, 1.5, 0.6
-_PLANTED_MEAN = -0.128  # of their sum, taken off so that effects move no long-run mean
+_PLANTED_MEAN = -0.105  # of their sum, taken off so that effects move no long-run mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)

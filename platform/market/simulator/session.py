@@ -203,6 +203,11 @@ class SimulatedSession:
             net_customer_buys=quotes.net_customer_buys,
         )
 
+    def fair(self, minute: int) -> tuple[FloatArray, FloatArray]:
+        """Return each contract's price without spread, $, and its volatility: latent."""
+        time = self.calendar.open_ns + (minute + 1) * MINUTE_NS
+        return self._book.values(minute, time=time, spot=float(self._prices["close"][minute]))
+
     def snapshots(self, start: int = 0) -> Iterator[SimulatedSnapshot]:
         """Yield the snapshots from a minute on."""
         for minute in range(start, self.minutes):
