@@ -40,8 +40,8 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def build_totp_svg(self, url: str) -> str:
         """Draw the QR code on white, so that a camera reads it in the dark theme, too."""
-        import qrcode
-        from qrcode.image.svg import SvgPathFillImage
+        import qrcode  # type: ignore[import-untyped]
+        from qrcode.image.svg import SvgPathFillImage  # type: ignore[import-untyped]
 
         drawn = qrcode.make(url, image_factory=SvgPathFillImage)
         text: str = drawn.to_string(encoding="unicode")

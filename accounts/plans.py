@@ -28,9 +28,9 @@ ENTITLEMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "market.exposure": "Dealer exposure with its levels",
         "market.replay": "Replaying a recorded day",
         "tools.view": "The catalogue of tools",
-        "tools.free": "The live values of Free tools",
-        "tools.pro": "The live values of Pro tools",
-        "tools.pro_plus": "The live values of Pro+ tools",
+        "tools.free": "Seeing the live values of Free tools",
+        "tools.pro": "Seeing the live values of Pro tools",
+        "tools.pro_plus": "Seeing the live values of Pro+ tools",
         "signals.view": "The list of signals",
         "execute.run": "Running a tool on demand",
     }

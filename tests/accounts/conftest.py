@@ -51,3 +51,15 @@ def signed_in(person) -> Callable[..., Client]:
         return client
 
     return make
+
+
+@pytest.fixture
+def confirmed() -> Callable[[Client], Client]:
+    """Return a function that gives the password again, as sensitive pages ask."""
+
+    def confirm(client: Client) -> Client:
+        answer = client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+        assert answer.status_code == 302, answer.content
+        return client
+
+    return confirm

@@ -59,5 +59,5 @@ def test_a_visitor_sees_the_page(client, name):
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_the_owner_sees_the_page(signed_in, name):
-    assert_ours(signed_in("anna").get(reverse(name)))
+def test_the_owner_sees_the_page(signed_in, confirmed, name):
+    assert_ours(confirmed(signed_in("anna")).get(reverse(name)))

@@ -1,0 +1,208 @@
+"""The admin: behind our sign-in, behind a second factor in production, each act on record."""
+
+import json
+import time
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from django.core.cache import cache
+
+from accounts.models import User
+from accounts.plans import PLANS
+from accounts.services import CHAIN
+from record.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+USERS = "/admin/accounts/user/"
+GIRAFFE = "tall 88 giraffe"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def actions() -> list[str]:
+    return list(
+        AuditEntry.objects.filter(chain=CHAIN).order_by("seq").values_list("action", flat=True)
+    )
+
+
+@pytest.fixture
+def olga(signed_in):
+    return signed_in("olga", is_staff=True)
+
+
+def act(client, action: str, *users: User, reason: str = "asked by mail"):
+    form = {"action": action, "_selected_action": [user.pk for user in users], "reason": reason}
+    return client.post(USERS, form, follow=True)
+
+
+# --- the way in -----------------------------------------------------------------------------------
+@pytest.mark.parametrize("address", ["/admin/", "/admin/login/", USERS])
+def test_visitors_go_through_our_sign_in(client, address):
+    answer = client.get(address)
+    assert answer.status_code == 302
+    assert answer.url.startswith("/accounts/login/?next=")
+
+
+def test_the_admins_own_login_takes_no_password(client, person):
+    person("olga", is_staff=True)
+    form = {"username": "olga@example.com", "password": "correct horse 42 battery"}
+    assert client.post("/admin/login/", form).url.startswith("/accounts/login/")
+    assert "_auth_user_id" not in client.session
+
+
+def test_others_are_refused(signed_in):
+    assert signed_in("nina", "pro_plus").get("/admin/").status_code == 403
+
+
+def test_outside_production_no_second_factor_is_asked(olga):
+    assert olga.get("/admin/").status_code == 200
+
+
+@pytest.fixture
+def production(settings):
+    settings.PRODUCTION = True
+
+
+@pytest.mark.usefixtures("production")
+@pytest.mark.parametrize("address", ["/admin/", USERS, "/status/"])
+def test_in_production_an_operator_without_a_second_factor_sets_one_up_first(olga, address):
+    answer = olga.get(address)
+    assert (answer.status_code, answer.url) == (302, "/accounts/2fa/")
+    assert "Operators prove a second factor" in olga.get("/accounts/2fa/").content.decode()
+
+
+@pytest.mark.usefixtures("production")
+def test_in_production_an_act_without_the_second_factor_does_nothing(olga, person):
+    nina = person("nina")
+    form = {"action": "to_pro", "_selected_action": [nina.pk], "reason": "sneaky"}
+    assert olga.post(USERS, form).url == "/accounts/2fa/"
+    assert User.objects.get(pk=nina.pk).plan == "free"
+    assert actions() == []
+
+
+def code() -> str:
+    cache.clear()  # a code opens once, and this test needs it twice in one period
+    return format_hotp_value(hotp_value(SECRET, int(time.time()) // 30))
+
+
+@pytest.mark.usefixtures("production")
+def test_in_production_the_session_itself_must_have_proved_it(olga, client, monkeypatch):
+    user = User.objects.get(email="olga@example.com")
+    TOTP.activate(user, SECRET)
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now)
+    # Signed in before the factor existed: asked for it now, then sent back.
+    answer = olga.get("/admin/")
+    assert answer.url == "/accounts/2fa/reauthenticate/?next=%2Fadmin%2F"
+    assert olga.post(answer.url, {"code": code()}).url == "/admin/"
+    assert olga.get("/admin/").status_code == 200
+    # Signed in with the factor: through at once.
+    client.post("/accounts/login/", {"login": user.email, "password": "correct horse 42 battery"})
+    client.post("/accounts/2fa/authenticate/", {"code": code()})
+    assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.usefixtures("production")
+def test_in_production_a_passkey_is_asked_where_there_is_no_app(olga):
+    user = User.objects.get(email="olga@example.com")
+    Authenticator.objects.create(user=user, type="webauthn", data={})
+    assert olga.get("/admin/").url.startswith("/accounts/2fa/webauthn/reauthenticate/?next=")
+
+
+# --- what operators do ----------------------------------------------------------------------------
+def test_users_are_found_and_shown(olga, person):
+    nina = person("nina", "pro")
+    person("bert")
+    page = olga.get(USERS, {"q": "nina"}).content.decode()
+    assert "nina@example.com" in page
+    assert "bert@example.com" not in page
+    assert olga.get(f"{USERS}{nina.pk}/change/").status_code == 200
+    assert olga.get(f"{USERS}add/").status_code == 200
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_moving_users_to_a_plan(olga, person, plan):
+    users = [person("nina", "free"), person("bert", "pro")]
+    act(olga, f"to_{plan}", *users)
+    assert set(User.objects.filter(is_staff=False).values_list("plan", flat=True)) == {plan}
+    moved = [user for user in users if user.plan != plan]
+    rows = AuditEntry.objects.filter(chain=CHAIN, action="plan_change")
+    assert {row.subject for row in rows} == {f"user:{user.pk}" for user in moved}
+    assert {json.loads(row.detail)["reason"] for row in rows} == {"asked by mail"}
+    operator = User.objects.get(is_staff=True)
+    assert {row.actor for row in rows} == {f"user:{operator.pk}"}
+
+
+def test_an_act_needs_a_reason(olga, person):
+    nina = person("nina")
+    answer = act(olga, "to_pro", nina, reason=" ")
+    assert "Nothing was changed: give a reason" in answer.content.decode()
+    assert User.objects.get(pk=nina.pk).plan == "free"
+    assert actions() == []
+
+
+def test_an_act_on_many_is_done_for_all_or_for_none(olga, person):
+    nina, operator = person("nina"), User.objects.get(email="olga@example.com")
+    answer = act(olga, "block", nina, operator)
+    assert "cannot block your own account" in answer.content.decode()
+    assert User.objects.filter(is_active=True).count() == 2
+    assert actions() == []
+
+
+def test_blocking_unblocking_signing_out_and_removing_factors(olga, person):
+    nina = person("nina")
+    TOTP.activate(nina, SECRET)
+    for action in ("block", "unblock", "sign_out", "remove_second_factor"):
+        act(olga, action, nina)
+    assert actions() == ["block", "unblock", "sessions_end", "second_factor_remove"]
+    assert not Authenticator.objects.exists()
+
+
+def test_making_changing_and_deleting_users_is_on_record(olga):
+    form = {
+        "email": "new@example.com",
+        "password1": GIRAFFE,
+        "password2": GIRAFFE,
+    }
+    assert olga.post(f"{USERS}add/", form).status_code == 302
+    user = User.objects.get(email="new@example.com")
+    form = {"email": user.email, "first_name": "Nora", "last_name": "", "is_staff": "on"}
+    assert olga.post(f"{USERS}{user.pk}/change/", form).status_code == 302
+    assert olga.post(f"{USERS}{user.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert actions() == ["create", "change", "delete"]
+    change = AuditEntry.objects.get(chain=CHAIN, action="change")
+    assert json.loads(change.detail) == {"fields": ["first_name", "is_staff"], "is_staff": True}
+
+
+def test_the_form_changes_neither_plan_nor_blocking(olga, person):
+    nina = person("nina")
+    form = {"email": nina.email, "first_name": "N", "last_name": "", "plan": "pro"}
+    assert olga.post(f"{USERS}{nina.pk}/change/", form).status_code == 302
+    nina.refresh_from_db()
+    assert (nina.first_name, nina.plan, nina.is_active) == ("N", "free", True)
+
+
+def test_setting_a_password_is_on_record_without_it(olga, person):
+    nina = person("nina")
+    address = f"{USERS}{nina.pk}/password/"
+    olga.post(address, {"password1": GIRAFFE, "password2": "other"})
+    assert actions() == []
+    form = {"password1": GIRAFFE, "password2": GIRAFFE}
+    assert olga.post(address, form).status_code == 302
+    assert actions() == ["password_set"]
+    assert "giraffe" not in AuditEntry.objects.get(chain=CHAIN).detail
+
+
+def test_second_factors_are_seen_without_their_secrets(olga, person):
+    factor = TOTP.activate(person("nina"), SECRET).instance
+    listed = olga.get("/admin/mfa/authenticator/").content.decode()
+    page = olga.get(f"/admin/mfa/authenticator/{factor.pk}/change/").content.decode()
+    assert "nina@example.com" in listed
+    assert "nina@example.com" in page
+    assert factor.data["secret"] not in listed + page
+    assert olga.get("/admin/mfa/authenticator/add/").status_code == 403
+    assert (
+        olga.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"}).status_code
+        == 403
+    )
+    assert Authenticator.objects.count() == 1
