@@ -21,7 +21,8 @@ CHANNEL: Final = "pulse:hints"
 """Redis pub/sub channel of the hints `{"ch", "seq", "epoch"}`."""
 TIMEOUT_S: Final = 2.0
 QUIET_S: Final = 1.0
-"""After a failure this long no hint is tried, so that a hung Redis does not slow every commit."""
+LONGEST_QUIET_S: Final = 5.0
+"""After failures this long nothing is tried, so that a hung Redis does not slow every commit."""
 
 log = structlog.get_logger("pulse.hints")
 
@@ -55,11 +56,13 @@ def client() -> redis.Redis:
 
 
 class Breaker:
-    """Remembers for a moment that a server did not answer."""
+    """Remembers for a moment, longer each time, that a server did not answer."""
 
-    def __init__(self, quiet_s: float = QUIET_S) -> None:
-        self._quiet_s = quiet_s
+    def __init__(self, first_s: float = QUIET_S, longest_s: float = LONGEST_QUIET_S) -> None:
+        self._first_s = first_s
+        self._longest_s = longest_s
         self._until = 0.0
+        self._next_s = first_s
 
     @property
     def open(self) -> bool:
@@ -68,11 +71,13 @@ class Breaker:
 
     def trip(self) -> None:
         """Note a failure."""
-        self._until = time.monotonic() + self._quiet_s
+        self._until = time.monotonic() + self._next_s
+        self._next_s = min(self._next_s * 2, self._longest_s)
 
     def reset(self) -> None:
         """Note a success."""
         self._until = 0.0
+        self._next_s = self._first_s
 
 
 breaker = Breaker()

@@ -124,6 +124,7 @@ def own_redis(tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch) -> Iter
     settings.REDIS_URL = server.url
     broker_url = server.url.replace("unix://", "redis+socket://", 1)
     monkeypatch.setenv("CELERY_BROKER_WRITE_URL", broker_url)
+    monkeypatch.setenv("REDIS_URL", server.url)  # for children
     for breaker in (hints.breaker, broker.breaker):
         breaker.reset()
     yield server
