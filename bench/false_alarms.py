@@ -1,8 +1,8 @@
 """How often tools fire on the simulator's null days: the same days with the effects off.
 
 Intraday tools on whole sessions with their chains; daily tools (except the one that needs company
-reports) on the daily history of many independent paths. A share of sessions comes with its 95 %
-interval (Wilson): what a tool's signals are worth has to be judged against it.
+reports) on the daily history of many independent paths. A share comes with its 95 % interval
+(Wilson's over sessions, the normal one over paths): a tool's signals have to be judged against it.
 
     python bench/false_alarms.py --sessions 12 --paths 20 --seed 11
 """
@@ -13,6 +13,8 @@ import argparse
 import dataclasses
 import datetime as dt
 from collections import defaultdict
+
+import numpy as np
 
 from market import calendars
 from market.frames import Kind
@@ -67,16 +69,17 @@ def show(tool: Tool, counts: list[Onsets]) -> None:
 
 
 def show_daily(tool: Tool, counts: list[Onsets]) -> None:
-    scored = sum(count.scored for count in counts)
-    if not scored:
+    """Rows of one path hang together, so the interval is taken over paths."""
+    shares = np.array([count.rows / count.scored for count in counts if count.scored])
+    if not shares.size:
         print(f"{tool.id:2} {tool.slug:31} no score: {tool.judged_on}")
         return
-    rows = sum(count.rows for count in counts)
-    low, high = wilson(rows, scored)
+    scored = sum(count.scored for count in counts)
     alarms = 252.0 * sum(count.alarms for count in counts) / scored
+    error = 1.96 * shares.std(ddof=1) / np.sqrt(shares.size) if shares.size > 1 else np.inf
     print(
-        f"{tool.id:2} {tool.slug:31} {alarms:13.2f}      {rows:5} of {scored:6}, "
-        f"{low:6.2%} to {high:6.2%}"
+        f"{tool.id:2} {tool.slug:31} {alarms:13.2f}      {shares.mean():6.2%} of {scored:6}, "
+        f"+- {error:.2%}"
     )
 
 

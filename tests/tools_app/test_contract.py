@@ -1,6 +1,9 @@
 """The contract's own rules: parameters, tiers, the catalogue, degrees and wording."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,3 +154,21 @@ def test_reasons_of_one_path_of_many(make_frame):
     answer = tool.evaluate(many)
     assert explain(answer, (1, -1))[0]["text"] == "net gamma -3.8 bn $/1 %"
     assert explain(answer, (0, 2))[-1]["text"] == "17:16 ET"
+
+
+def test_tools_and_features_need_no_framework_and_nothing_heavy():
+    code = (
+        "import sys; import tools_app.wording, tools_app.rehearsal; "
+        "from tools_app.registry import catalogue; catalogue(); "
+        "heavy = ('django', 'torch', 'numba', 'QuantLib', 'scipy.stats', 'pandas'); "
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": f"{root / 'platform'}:{root}"},
+    )
+    assert done.stdout.strip() == "[]"
