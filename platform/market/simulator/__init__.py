@@ -4,10 +4,11 @@
 arrays. Both are the same walk. What is planted, and what takes it away, says `scenarios.PLANTED`.
 """
 
+from market.simulator.bars import DailyBar
 from market.simulator.config import SimulatorConfig
 from market.simulator.listing import Contracts, MarketSession
 from market.simulator.market import DailyHistory, SimulatedMarket
-from market.simulator.session import DailyBar, SimulatedSession, SimulatedSnapshot
+from market.simulator.session import SimulatedSession, SimulatedSnapshot
 
 __all__ = [
     "Contracts",

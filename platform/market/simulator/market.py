@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from market.simulator.bars import DailyBar, MinuteBars
 from market.simulator.basket import basket_closes
 from market.simulator.config import FULL_SESSION, SimulatorConfig
 from market.simulator.daily import DailyPaths, DailyState, simulate_history
@@ -13,6 +14,8 @@ from market.simulator.listing import HORIZON_DAYS, MarketSession
 from market.simulator.paths import IntradayPaths, advance, simulate_session
 from market.simulator.session import MINUTE_NS, SimulatedSession
 from quant.arrays import BoolArray, FloatArray
+
+KEPT_WALKS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +38,8 @@ class SimulatedMarket:
     """A sequence of sessions on dates that the caller gives.
 
     A session is found by walking the sessions before it minute by minute, without their chains,
-    once; the walk is kept. Equal configurations and calendars give equal bits in any order.
+    once; of each, its bar and the state that it left are kept. Equal configurations and calendars
+    give equal bits in any order.
 
     Parameters
     ----------
@@ -55,12 +59,16 @@ class SimulatedMarket:
     ) -> None:
         self.config = config
         self.calendar = tuple(MarketSession(*row) for row in calendar)
+        horizon = dt.timedelta(days=HORIZON_DAYS)
+        self._playable = sum(row.date + horizon <= self.calendar[-1].date for row in self.calendar)
         self._check_calendar()
         self._path = np.array([config.path], dtype=np.int64)
         history, state = simulate_history(config, self._path)
         self._history: DailyPaths = history
         self._states: list[DailyState] = [state]
-        self._walked: list[IntradayPaths] = []
+        self._closes: list[float] = []
+        self._bars: list[DailyBar] = []
+        self._recent: dict[int, IntradayPaths] = {}
 
     def _check_calendar(self) -> None:
         for before, after in zip(self.calendar, self.calendar[1:], strict=False):
@@ -76,10 +84,7 @@ class SimulatedMarket:
             raise ValueError(f"the calendar is not longer than {HORIZON_DAYS} days")
 
     def __len__(self) -> int:
-        last = self.calendar[-1].date if self.calendar else None
-        return sum(
-            last is not None and (last - row.date).days >= HORIZON_DAYS for row in self.calendar
-        )
+        return self._playable
 
     def session(self, index: int) -> SimulatedSession:
         """Return a session.
@@ -90,12 +95,13 @@ class SimulatedMarket:
             When the calendar does not reach 60 days beyond it.
         """
         self._walk_to(index)
+        walked = self._recent[index] if index in self._recent else self._walk(index)
         return SimulatedSession(
             self.config,
             self.calendar,
             index=index,
             state=self._states[index],
-            walked=self._walked[index],
+            walked=walked,
         )
 
     def sessions(self, start: int = 0) -> Iterator[SimulatedSession]:
@@ -107,17 +113,26 @@ class SimulatedMarket:
         """Walk the paths of all sessions up to one."""
         if not 0 <= index < len(self):
             raise IndexError(f"session {index} is not within [0, {len(self)})")
-        for at in range(len(self._walked), index + 1):
-            row, state = self.calendar[at], self._states[at]
-            walked = simulate_session(
-                self.config,
-                self._path,
-                state,
-                session=at,
-                minutes=(row.close_ns - row.open_ns) // MINUTE_NS,
-            )
-            self._walked.append(walked)
+        for at in range(len(self._bars), index + 1):
+            state, walked = self._states[at], self._walk(at)
+            self._closes.append(float(walked.spot[0, -1]))
+            self._bars.append(MinuteBars(self.config, state, walked).daily_bar())
             self._states.append(advance(self.config, self._path, state, walked, session=at))
+
+    def _walk(self, index: int) -> IntradayPaths:
+        """Walk one session from the state before it, and keep it with the few last walked."""
+        row = self.calendar[index]
+        walked = simulate_session(
+            self.config,
+            self._path,
+            self._states[index],
+            session=index,
+            minutes=(row.close_ns - row.open_ns) // MINUTE_NS,
+        )
+        self._recent[index] = walked
+        if len(self._recent) > KEPT_WALKS:
+            del self._recent[next(iter(self._recent))]
+        return walked
 
     def daily_history(self, count: int, *, before: int = 0) -> DailyHistory:
         """Return the `count` daily bars before a session, the last one its previous close.
@@ -130,7 +145,9 @@ class SimulatedMarket:
         self._check_count(count, before)
         past = {name: getattr(self._history, name)[0] for name in DailyHistory.__slots__}
         past = {name: _listed(name, column) for name, column in past.items()}
-        bars = [self.session(at).daily_bar() for at in range(before)]
+        if before:
+            self._walk_to(before - 1)
+        bars = self._bars[:before]
         columns = {
             name: np.append(column, [getattr(bar, name) for bar in bars])[-count:]
             for name, column in past.items()
@@ -160,7 +177,7 @@ class SimulatedMarket:
         if before:
             self._walk_to(before - 1)
         past, states = self._history, self._states[:before]
-        closes = np.append(past.close[0], [float(row.spot[0, -1]) for row in self._walked[:before]])
+        closes = np.append(past.close[0], self._closes[:before])
         first = np.log(past.close[0, 0] / past.open[0, 0])
         returns = np.append(first, np.diff(np.log(closes)))
         variances = np.append(past.variance[0], [float(state.variance[0]) for state in states])

@@ -1,8 +1,9 @@
 """Many sessions at once: spot, volatility, volume and dealer exposure by the minute, as arrays.
 
 Each path depends on (seed, path, session) alone, to the last bit: chunks and workers may be cut
-anywhere. (Another processor or build of NumPy may round `exp` and `log` otherwise.) With strength 0 spot is a martingale in every scenario; the planted effects come from
-hedging flows that are a function of the past minute, scaled by `SimulatorConfig.strength`.
+anywhere. (Another processor or build of NumPy may round `exp` and `log` otherwise.) With strength
+0 spot is a martingale in every scenario; the planted effects come from hedging flows that are a
+function of the past minute, scaled by `SimulatorConfig.strength`.
 """
 
 from collections.abc import Iterator

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from market.simulator.bars import DailyBar, MinuteBars
 from market.simulator.book import SessionBook
 from market.simulator.config import SimulatorConfig
-from market.simulator.daily import DailyState, relative_spread
+from market.simulator.daily import DailyState
 from market.simulator.listing import (
     Contracts,
     MarketSession,
@@ -16,7 +16,6 @@ from market.simulator.listing import (
 )
 from market.simulator.paths import IntradayPaths
 from market.simulator.scenarios import NAMES
-from market.simulator.term import month_vol
 from quant.arrays import FloatArray
 from quant.chain import Chain
 
@@ -59,23 +58,6 @@ class SimulatedSnapshot:
     net_customer_buys: FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class DailyBar:
-    """One session: prices in $, volume in shares.
-
-    `month_vol` is the 30-day volatility at the money at the close, per root year; `spread` the
-    average quoted bid-ask as a share of price.
-    """
-
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    month_vol: float
-    spread: float
-
-
 class SimulatedSession:
     """One session of a market. Snapshots can be asked for in any order.
 
@@ -101,13 +83,14 @@ class SimulatedSession:
         state: DailyState,
         walked: IntradayPaths,
     ) -> None:
-        self._config, self._state = config, state
+        self._config = config
         self.index, self.calendar = index, calendar[index]
         self.walked = walked
         self.previous_close = round(float(walked.previous_close[0]), 2)
         self.contracts: Contracts = list_contracts(
             config, calendar, index, float(walked.opening[0])
         )
+        self._bars = MinuteBars(config, state, walked)
         self._book = SessionBook(
             config,
             self.contracts,
@@ -131,31 +114,6 @@ class SimulatedSession:
         """Contracts open since the morning, (n,)."""
         return self._book.open_interest
 
-    @cached_property
-    def _prices(self) -> dict[str, FloatArray]:
-        """Return minute bars rounded to cents."""
-        walked = self.walked
-        closes = np.round(walked.spot[0], 2)
-        opens = np.append(np.round(walked.opening[0], 2), closes[:-1])
-        high = np.maximum(np.round(walked.high[0], 2), np.maximum(opens, closes))
-        low = np.minimum(np.round(walked.low[0], 2), np.minimum(opens, closes))
-        return {"open": opens, "high": high, "low": low, "close": closes}
-
-    @cached_property
-    def _quotes(self) -> tuple[FloatArray, FloatArray]:
-        """Return the underlying's bids and asks: wider with volatility, at the open and close."""
-        walked, minute = self.walked, np.arange(self.minutes)
-        ends = np.exp(-minute / 15.0) + 0.8 * np.exp((minute + 1 - self.minutes) / 10.0)
-        usual = float(self._usual_spread())
-        price = self._prices["close"]
-        half = 0.5 * usual * price * np.exp(walked.front[0]) * (0.9 + ends)
-        return _cents_below(price - half), -_cents_below(-(price + half))
-
-    def _usual_spread(self) -> float:
-        state = self._state
-        spread = relative_spread(self._config, variance=state.variance, liquidity=state.liquidity)
-        return float(spread[0])
-
     def snapshot(self, minute: int) -> SimulatedSnapshot:
         """Return the snapshot at a minute's end; `minute` counts from 0.
 
@@ -167,9 +125,8 @@ class SimulatedSession:
         if not 0 <= minute < self.minutes:
             raise IndexError(f"minute {minute} is not within [0, {self.minutes})")
         time = self.calendar.open_ns + (minute + 1) * MINUTE_NS
-        prices, walked = self._prices, self.walked
-        last = float(prices["close"][minute])
-        bids, asks = self._quotes
+        bars, walked = self._bars, self.walked
+        last = float(bars.close[minute])
         quotes = self._book.quotes(minute, time=time, spot=last)
         config, contracts = self._config, self.contracts
         chain = Chain(
@@ -191,13 +148,13 @@ class SimulatedSession:
         return SimulatedSnapshot(
             time=time,
             minute=minute,
-            bid=float(bids[minute]),
-            ask=float(asks[minute]),
+            bid=float(bars.bid[minute]),
+            ask=float(bars.ask[minute]),
             last=last,
-            open=float(prices["open"][minute]),
-            high=float(prices["high"][minute]),
-            low=float(prices["low"][minute]),
-            volume=float(np.rint(walked.volume[0, minute])),
+            open=float(bars.open[minute]),
+            high=float(bars.high[minute]),
+            low=float(bars.low[minute]),
+            volume=float(bars.volume[minute]),
             signed_volume=float(np.rint(walked.signed_volume[0, minute])),
             chain=chain,
             net_customer_buys=quotes.net_customer_buys,
@@ -206,7 +163,7 @@ class SimulatedSession:
     def fair(self, minute: int) -> tuple[FloatArray, FloatArray]:
         """Return each contract's price without spread, $, and its volatility: latent."""
         time = self.calendar.open_ns + (minute + 1) * MINUTE_NS
-        return self._book.values(minute, time=time, spot=float(self._prices["close"][minute]))
+        return self._book.values(minute, time=time, spot=float(self._bars.close[minute]))
 
     def snapshots(self, start: int = 0) -> Iterator[SimulatedSnapshot]:
         """Yield the snapshots from a minute on."""
@@ -215,20 +172,4 @@ class SimulatedSession:
 
     def daily_bar(self) -> DailyBar:
         """Return the bar that the session's minutes make, known at the close."""
-        prices, walked = self._prices, self.walked
-        vol = month_vol(self._config, variance=walked.variance, front=walked.front[:, -1])
-        bids, asks = self._quotes
-        return DailyBar(
-            open=float(prices["open"][0]),
-            high=float(prices["high"].max()),
-            low=float(prices["low"].min()),
-            close=float(prices["close"][-1]),
-            volume=float(np.rint(walked.volume[0]).sum()),
-            month_vol=float(vol[0]),
-            spread=float(np.mean((asks - bids) / prices["close"])),
-        )
-
-
-def _cents_below(price: FloatArray) -> FloatArray:
-    """Return prices rounded down to the cent."""
-    return np.round(np.floor(price * 100.0 + 1e-7) / 100.0, 2)
+        return self._bars.daily_bar()
