@@ -16,7 +16,7 @@ MFA_AAD: Final = "accounts.second_factor"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Sign-up and sign-in by e-mail."""
+    """Sign-up and sign-in by email."""
 
     def pre_login(self, request: HttpRequest, user: Any, **options: Any) -> HttpResponseBase | None:
         """Refuse the demo's logins outside the demo: their password is published."""

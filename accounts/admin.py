@@ -39,7 +39,7 @@ class ReasonForm(ActionForm):
 
 
 class EmailUserCreationForm(BaseCreationForm):
-    """A new user by e-mail address."""
+    """A new user by email address."""
 
     class Meta:
         model = User

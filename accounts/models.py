@@ -12,13 +12,13 @@ from accounts.plans import FREE, PLANS
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users by e-mail address."""
+    """Makes users by email address."""
 
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> User:
         """Create and return a user; the address is kept in lower case."""
         email = email.strip().lower()
         if not email:
-            raise ValueError("a user needs an e-mail address")
+            raise ValueError("a user needs an email address")
         user = self.model(email=email, **extra)
         user.set_password(password)
         user.save(using=self._db)
@@ -30,10 +30,10 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractUser):
-    """A person, known by an e-mail address. Kept until the person asks for removal."""
+    """A person, known by an email address. Kept until the person asks for removal."""
 
     username = None  # type: ignore[assignment]
-    email = models.EmailField("e-mail address", unique=True)
+    email = models.EmailField("email address", unique=True)
     plan = models.CharField(
         max_length=16, choices=[(plan.name, plan.title) for plan in PLANS.values()], default=FREE
     )

@@ -51,7 +51,7 @@ def security_of(user: User) -> Security:
 
 
 def mail_folder() -> str:
-    """Return where the demo writes its e-mails, or nothing when they are really sent."""
+    """Return where the demo writes its emails, or nothing when they are really sent."""
     if not demo.is_on() or settings.EMAIL_BACKEND != FILE_BACKEND:
         return ""
     folder, base = Path(settings.EMAIL_FILE_PATH), Path(settings.BASE_DIR)

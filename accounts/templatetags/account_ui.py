@@ -9,8 +9,11 @@ from django.forms import BoundField
 from django.utils.safestring import SafeString
 
 from accounts import selectors
+from accounts.agents import browser_name
 
 register = template.Library()
+
+register.filter("browser", browser_name)
 
 
 @register.filter

@@ -61,7 +61,7 @@ def test_sign_up_confirm_and_sign_in(client):
     assert client.get("/account/").status_code == 302
 
     (message,) = mail.outbox
-    assert message.subject == "Pulse: Confirm your e-mail address"
+    assert message.subject == "Pulse: Confirm your email address"
     assert message.to == ["nina@example.com"]
     address = link("/accounts/confirm-email/")
     assert "nina@example.com" in client.get(address).content.decode()
@@ -204,7 +204,7 @@ def test_sign_up_does_not_tell_that_an_address_is_taken(person):
     pages = [visible(client.get("/accounts/confirm-email/")) for client in (new, taken)]
     assert pages[0] == pages[1]
     subjects = [message.subject for message in mail.outbox]
-    assert subjects == ["Pulse: Confirm your e-mail address", "Pulse: You have an account already"]
+    assert subjects == ["Pulse: Confirm your email address", "Pulse: You have an account already"]
     assert User.objects.count() == 2
 
 
