@@ -107,7 +107,7 @@ class ExecuteSerializer(serializers.Serializer[Any]):
     symbol = serializers.CharField(
         required=False, max_length=32, help_text="Run on the newest frame of this underlying."
     )
-    data = serializers.DictField(
+    data = serializers.DictField(  # type: ignore[assignment]
         required=False,
         help_text='Run on these rows instead: {"time": [...], "columns": {name: [...]}}.',
     )

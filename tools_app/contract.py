@@ -245,20 +245,28 @@ def _weakest(conditions: tuple[Condition, ...], shape: tuple[int, ...]) -> Float
 
 
 def _why_missing(frame: Frame, tool: Tool, score: FloatArray) -> ByteArray:
-    """Return the reason of the first needed input that is missing, row by row.
+    """Return why a row has no score: a needed input is missing, or a window behind it is.
 
-    Where all are there but the score is not, an optional one was needed after all, or a window
-    behind the row is not full yet or has a hole: the tool is warming up.
+    Among inputs, one that is missing for good is told before one that is warming up. Where all
+    are there but the score is not, its own window is not full yet, an optional input was needed
+    after all, or the window has a hole.
     """
-    codes = _first_reason(frame, tool.inputs, np.zeros(frame.shape, dtype=np.uint8))
+    codes = _first_reason(frame, tool.inputs)
     unknown = (codes == Missing.OK) & ~np.isfinite(score)
-    later = _first_reason(frame, tool.optional, codes)
-    later = np.where(later == Missing.OK, np.uint8(Missing.WARMING_UP), later)
+    if not unknown.any():
+        return codes
+    later = _first_reason(frame, tool.optional)
+    filling = np.arange(len(frame)) < tool.window - 1
+    later = np.where(filling | (later == Missing.OK), np.uint8(Missing.WARMING_UP), later)
     return np.where(unknown, later, codes)
 
 
-def _first_reason(frame: Frame, names: tuple[str, ...], codes: ByteArray) -> ByteArray:
+def _first_reason(frame: Frame, names: tuple[str, ...]) -> ByteArray:
+    """Return the reason of the first column that is missing for good, else of one warming up."""
+    codes = np.full(frame.shape, np.uint8(Missing.OK))
     absent = np.full(frame.shape, np.uint8(Missing.NO_COLUMN))
     for name in names:
-        codes = np.where(codes == Missing.OK, frame.reasons.get(name, absent), codes)
+        found = frame.reasons.get(name, absent)
+        open_still = (codes == Missing.OK) | (codes == Missing.WARMING_UP)
+        codes = np.where(open_still & (found != Missing.OK), found, codes)
     return codes

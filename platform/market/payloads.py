@@ -178,7 +178,8 @@ def exposure_payload(profile: Profile, *, time: int, spot: float, head: Payload)
         "left_out": profile.left_out,
         "totals": {name: number(getattr(totals, name)) for name in UNITS},
         "units": UNITS,
-        "hedging": None if totals.gamma is None else hedging(totals.gamma),
+        "hedging": _hedging_word(totals.gamma),
+        "hedging_says": None if totals.gamma is None else hedging(totals.gamma),
         "levels": {
             "zero_gamma": number(levels.zero_gamma),
             "zero_gamma_roots": numbers(levels.zero_gamma_roots),
@@ -210,6 +211,13 @@ def exposure_payload(profile: Profile, *, time: int, spot: float, head: Payload)
         ],
         "profile": {"spots": numbers(profile.spots), "gamma": numbers(profile.gamma)},
     }
+
+
+def _hedging_word(gamma: float | None) -> str | None:
+    """Return what dealers' hedging does to moves, in a word."""
+    if gamma is None:
+        return None
+    return "dampening" if gamma > 0 else "amplifying" if gamma < 0 else "neutral"
 
 
 def _rows(table: object, **columns: str) -> list[Payload]:

@@ -19,7 +19,7 @@ from market.models import FeedRun, Instrument, Snapshot
 from market.payloads import Payload, iso, number, numbers, run_payload
 from market.snapshot import SnapshotData
 from market.store import load_snapshot, read_snapshot
-from record import state
+from record.state import read_state
 
 STALE_INTERVALS = 3.0
 STALE_LEAST_S = 5.0
@@ -113,7 +113,7 @@ def local_date_of(at: dt.datetime) -> dt.date:
 def newest_state(channel: str, key: str) -> Payload | None:
     """Return what a feed published last, or None: nothing yet, or Redis is away."""
     try:
-        held = state.read_state(channel)
+        held = read_state(channel)
     except redis.RedisError:
         return None
     found: Any = held.data.get(key)

@@ -5,13 +5,17 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging
-from kombu import Queue
+from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pulse.settings")
 
 app = Celery("pulse")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.task_queues = [Queue(name) for name in ("live", "execution", "bulk", "ml", "alerts")]
+app.conf.task_queues = [
+    # Each with an exchange of its own: by default all would be bound to one and share messages.
+    Queue(name, Exchange(name), routing_key=name)
+    for name in ("live", "execution", "bulk", "ml", "alerts")
+]
 app.autodiscover_tasks()
 
 

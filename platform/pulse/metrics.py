@@ -70,7 +70,7 @@ def queue_lengths() -> dict[str, int] | None:
     """Return the tasks that wait in each queue, or None when Redis is away."""
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as link:
-            return {name: int(link.llen(name)) for name in QUEUES}  # type: ignore[arg-type]
+            return {name: int(link.llen(name)) for name in QUEUES}
     except redis.RedisError:
         return None
 

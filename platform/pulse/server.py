@@ -21,12 +21,10 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from record.live.outbox import EXTENSION
-from record.live.protocol import MAX_FRAME
+from record.live.protocol import MAX_FRAME, Close
 
 MAX_UNHEARD: Final = 256
 """Messages of a client that may wait for the application before its socket is closed."""
-_CLOSE_TIMEOUT: Final = 5.0
-_POLICY: Final = 1008
 
 
 @implementer(IPushProducer)
@@ -80,6 +78,9 @@ def _is_idle(transport: Any) -> bool:
 class PulseWebSocket(WebSocketProtocol):  # type: ignore[misc]
     """A WebSocket with back-pressure in both directions."""
 
+    failByDrop = False  # noqa: N815 - Autobahn's name: say why before dropping
+    closeHandshakeTimeout = 2.0  # noqa: N815
+
     def onOpen(self) -> None:  # noqa: N802 - Autobahn's name
         """Take the transport over from the HTTP channel, which was its producer."""
         super().onOpen()
@@ -90,15 +91,12 @@ class PulseWebSocket(WebSocketProtocol):  # type: ignore[misc]
         """Pass a message on, unless its sender is faster than the application."""
         if self.application_queue.qsize() >= MAX_UNHEARD:
             self.muted = True
-            self.application_queue.put_nowait({"type": "websocket.disconnect", "code": _POLICY})
-            self.sendClose(code=_POLICY)
+            self.application_queue.put_nowait(
+                {"type": "websocket.disconnect", "code": int(Close.FAULTS)}
+            )
+            self.sendClose(code=int(Close.FAULTS))
             return
         super().onMessage(payload, isBinary)
-
-    def serverClose(self, code: int | None = None) -> None:  # noqa: N802
-        """Close, also when the peer does not read."""
-        self.closeHandshakeTimeout = _CLOSE_TIMEOUT
-        super().serverClose(code)
 
 
 class PulseServer(Server):  # type: ignore[misc]

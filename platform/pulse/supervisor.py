@@ -35,6 +35,10 @@ class AlreadyRunningError(RuntimeError):
     """Another supervisor holds this checkout's lock."""
 
 
+class StepFailedError(RuntimeError):
+    """A preparation command failed; the message ends with its last lines."""
+
+
 def say(name: str, text: str) -> None:
     """Print one status line."""
     sys.stdout.write(f"{datetime.now():%H:%M:%S}  {name:<9} {text}\n")
@@ -276,5 +280,5 @@ def run_step(name: str, log: IO[bytes], *argv: str, cwd: Path) -> None:
     log.write(done.stdout + done.stderr)
     if done.returncode:
         tail = (done.stdout + done.stderr).decode(errors="replace").splitlines()[-12:]
-        raise RuntimeError(f"{name} failed:\n" + "\n".join(tail))
+        raise StepFailedError(f"{name} failed:\n" + "\n".join(tail))
     say(name, f"done in {time.monotonic() - began:.1f} s")

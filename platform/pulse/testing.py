@@ -24,6 +24,7 @@ def _start_private_servers() -> None:
         return
     var = Path(tempfile.mkdtemp(prefix="pulse-test-"))
     os.environ["PULSE_VAR"] = str(var)
+    (var / "static").mkdir()
     services = embedded.Services(var)
     services.start()
     atexit.register(shutil.rmtree, var, ignore_errors=True)

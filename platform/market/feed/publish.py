@@ -17,7 +17,7 @@ from market.feed.recorder import Minute
 from market.models import FeedRun
 from market.payloads import Payload, exposure_payload, iso, number, run_payload
 from market.snapshot import SnapshotData
-from record import state
+from record.state import publish_state
 
 log = structlog.get_logger("pulse.feed")
 NS = 1_000_000_000
@@ -98,7 +98,7 @@ class Publisher:
 
     def _publish(self, channel: str, key: str, data: dict[str, Any]) -> None:
         try:
-            state.publish_state(channel, key, data)
+            publish_state(channel, key, data)
         except redis.RedisError as error:
             if not self._silent:
                 log.warning("redis_away", error=str(error))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -124,7 +125,7 @@ class FeedRunner:
                 self._wait_for(data.known_at)
                 arrived = time.time()
                 minute = recorder.record(data)
-                self._durable(lambda m=minute, a=arrived: self._store(m, a))
+                self._durable(partial(self._store, minute, arrived))
                 self._publisher.minute(minute, arrived)
             newest = data
         context = self._durable(lambda: source.at_close(newest))

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -102,9 +103,8 @@ class ReplayService:
                 pk=run_id, state__in=(FeedRun.State.STARTING, FeedRun.State.RUNNING)
             )
             if child.returncode:
-                with_database(
-                    lambda rows=lost: rows.update(state=FeedRun.State.REQUESTED), sleep=time.sleep
-                )
+                again = partial(lost.update, state=FeedRun.State.REQUESTED)
+                with_database(again, sleep=time.sleep)
 
 
 def end_on_signals() -> Callable[[], bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from record import outbox
+from record.outbox import enqueue
 
 _tasks: list[str] = []
 
@@ -19,4 +19,4 @@ def rows_stored(run_id: int, *, arrived: float) -> None:
     `arrived` is when the snapshot reached the feed, in seconds since the epoch.
     """
     for task in _tasks:
-        outbox.enqueue(task, run_id, arrived, queue="live")
+        enqueue(task, run_id, arrived, queue="live")

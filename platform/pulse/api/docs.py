@@ -124,7 +124,8 @@ def operations(document: dict[str, Any]) -> list[Operation]:
 @lru_cache(maxsize=1)
 def document() -> dict[str, Any]:
     """Return the OpenAPI document; it does not change while the process lives."""
-    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    generator: Any = SchemaGenerator
+    made: dict[str, Any] = generator().get_schema(request=None, public=True)
     return made
 
 

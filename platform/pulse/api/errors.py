@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -61,8 +62,10 @@ def problem(
 
 def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
     """Turn what DRF knows into a problem; what it does not know stays a 500 of Django's."""
-    if isinstance(exc, ValueError) and "\x00" in str(exc):
-        exc = exceptions.ParseError("A text holds a NUL character; remove it.")
+    if isinstance(exc, DataError):
+        # NUL in a text, a number beyond its column: the caller's value, found by the database.
+        said = str(exc).splitlines()[0]
+        exc = exceptions.ParseError(f"A value cannot be looked up or stored: {said}.")
     response = exception_handler(exc, context)
     if response is None:
         return None

@@ -26,7 +26,7 @@ class Column(NamedTuple):
 FORMATS: Final[Mapping[str, Callable[[Any], str]]] = {
     "price": lambda v: number(v, 2),
     "vol": lambda v: number(None if finite(v) is None else float(v) * 100, 1),
-    "count": lambda v: short(v, places=1),
+    "count": lambda v: short(v, digits=2),
     "greek": significant,
 }
 

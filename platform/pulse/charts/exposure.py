@@ -13,7 +13,8 @@ ROW: Final = 15.0
 TOP: Final = 18.0
 STRIKES: Final = 41
 TAG_GAP: Final = 14.0
-PROFILE_HEIGHT: Final = 220.0
+PROFILE_HEIGHT: Final = 236.0
+LABELS: Final = -8  # in the left gutter
 UNITS: Final = {"gamma": "$ per 1%", "vanna": "$ per vol point", "charm": "$ per day"}
 
 Row = Mapping[str, Any]
@@ -64,10 +65,15 @@ def marks(payload: Mapping[str, Any]) -> list[Mark]:
 
 
 def bars_by_strike(
-    payload: Mapping[str, Any], *, greek: str = "gamma", split: bool = True, label: str = ""
+    payload: Mapping[str, Any],
+    *,
+    greek: str = "gamma",
+    split: bool = True,
+    label: str = "",
+    count: int = STRIKES,
 ) -> str:
     """Return horizontal bars of one exposure by strike with the levels across them."""
-    rows = near(payload.get("by_strike") or [], finite(payload.get("spot")))
+    rows = near(payload.get("by_strike") or [], finite(payload.get("spot")), count)
     if not rows:
         return ""
     names = ("gamma_call", "gamma_put") if split and greek == "gamma" else (greek,)
@@ -75,12 +81,12 @@ def bars_by_strike(
     reach = max((abs(v) for line in values for v in line if v is not None), default=0.0) or 1.0
     strikes = [float(row["strike"]) for row in rows]
     height = TOP + len(rows) * ROW + 24
-    drawn = [_strike_labels(strikes), svg.plot(*_bars(values, reach), height=height)]
+    drawn = [*_strike_labels(strikes), *_bars(values, reach)]
     if len(names) > 1:
         net = [finite(row.get("gamma")) for row in rows]
-        drawn.append(svg.plot(*_net_ticks(net, reach), height=height))
-    drawn.append(_levels(payload, strikes, height))
-    drawn.append(svg.plot(*_value_axis(reach, height), height=height))
+        drawn += _net_ticks(net, reach)
+    drawn += _levels(payload, strikes, height)
+    drawn += _value_axis(reach, height)
     return svg.figure(label, *drawn, height=height, kind="strikes")
 
 
@@ -115,45 +121,48 @@ def _net_ticks(net: Sequence[float | None], reach: float) -> list[str]:
     return drawn
 
 
-def _strike_labels(strikes: Sequence[float]) -> str:
+def _strike_labels(strikes: Sequence[float]) -> list[str]:
     every = 1 if len(strikes) <= STRIKES else 2
     places = 0 if all(strike == int(strike) for strike in strikes) else 2
-    return "".join(
+    return [
         svg.text(
             number(strike, places).replace(",", ""),
             class_="tick",
-            x=46,
+            x=LABELS,
             y=TOP + index * ROW + ROW / 2 + 4,
             text_anchor="end",
         )
         for index, strike in enumerate(strikes)
         if index % every == 0
-    )
+    ]
 
 
-def _levels(payload: Mapping[str, Any], strikes: Sequence[float], height: float) -> str:
+def _levels(payload: Mapping[str, Any], strikes: Sequence[float], height: float) -> list[str]:
     shown = [(m, y) for m in marks(payload) if (y := level_y(strikes, m.level)) is not None]
     tags = svg.apart([y for _, y in shown], TAG_GAP, TOP, height - 28)
     drawn = []
     for (mark, y), tag_y in zip(shown, tags, strict=True):
         line = svg.tag("line", class_=f"level level-{mark.kind}", x1="0%", x2="100%", y1=y, y2=y)
-        drawn.append(svg.plot(line, height=height))
+        drawn.append(line)
         drawn.append(
             svg.text(
-                f"{mark.name}", class_=f"tag tag-{mark.kind}", x="100%", y=tag_y + 4,
-                text_anchor="end",
+                mark.name,
+                class_=f"tag tag-{mark.kind}",
+                x="100%",
+                dx=8,
+                y=tag_y + 4,
             )
         )  # fmt: skip
-    return "".join(drawn)
+    return drawn
 
 
 def _value_axis(reach: float, height: float) -> list[str]:
     y = height - 8
     return [
-        svg.text(short(-reach, places=1), class_="tick", x="0%", y=y),
+        svg.text(short(-reach, digits=2), class_="tick", x="0%", y=y),
         svg.text("0", class_="tick", x="50%", y=y, text_anchor="middle"),
         svg.text(
-            short(reach, plus=True, places=1), class_="tick", x="100%", y=y, text_anchor="end"
+            short(reach, plus=True, digits=2), class_="tick", x="100%", y=y, text_anchor="end"
         ),
     ]
 
@@ -171,7 +180,7 @@ def gamma_profile(payload: Mapping[str, Any], *, label: str = "") -> str:
     low, high = points[0][0], points[-1][0]
     floor = min(0.0, *(y for _, y in points))
     roof = max(0.0, *(y for _, y in points))
-    top, bottom = 18.0, PROFILE_HEIGHT - 26
+    top, bottom = 34.0, PROFILE_HEIGHT - 26
 
     def place(x: float, y: float) -> tuple[float, float]:
         return svg.scaled(x, low, high) * svg.STRETCH, bottom - svg.scaled(y, floor, roof) * (
@@ -186,7 +195,7 @@ def gamma_profile(payload: Mapping[str, Any], *, label: str = "") -> str:
         svg.tag("path", class_="line", d=svg.path(line)),
         height=PROFILE_HEIGHT,
     )
-    drawn = [svg.plot(inner, *_profile_marks(payload, low, high), height=PROFILE_HEIGHT)]
+    drawn = [inner, *_profile_marks(payload, low, high)]
     drawn += _profile_axis(floor, roof, zero, (top, bottom))
     return svg.figure(label, *drawn, height=PROFILE_HEIGHT, kind="profile")
 
@@ -202,23 +211,33 @@ def _half(points: Sequence[tuple[float, float]], place: Any, zero: float, positi
 
 def _profile_marks(payload: Mapping[str, Any], low: float, high: float) -> list[str]:
     drawn = []
+    lines = {"spot": 11.0, "zero": 25.0}  # a line of text each, so that near levels do not collide
     for mark in marks(payload):
-        if mark.kind not in ("spot", "zero") or not low <= mark.level <= high:
+        if mark.kind not in lines or not low <= mark.level <= high:
             continue
         share = svg.scaled(mark.level, low, high)
-        x = svg.percent(share)
+        x, y = svg.percent(share), lines[mark.kind]
         drawn.append(
             svg.tag(
-                "line", class_=f"level level-{mark.kind}", x1=x, x2=x, y1=14, y2=PROFILE_HEIGHT - 26
+                "line",
+                class_=f"level level-{mark.kind}",
+                x1=x,
+                x2=x,
+                y1=y - 9,
+                y2=PROFILE_HEIGHT - 26,
             )
         )
-        right = share > 0.5 if mark.kind == "spot" else share <= 0.5
+        left = share > 0.5
         drawn.append(
             svg.text(
-                f"{mark.name} {number(mark.level)}", class_=f"tag tag-{mark.kind}", x=x, y=11,
-                dx=-4 if right else 4, text_anchor="end" if right else "start",
+                f"{mark.name} {number(mark.level)}",
+                class_=f"tag tag-{mark.kind}",
+                x=x,
+                y=y,
+                dx=-5 if left else 5,
+                text_anchor="end" if left else "start",
             )
-        )  # fmt: skip
+        )
     ticks = svg.nice_ticks(low, high, 5)
     for tick in ticks:
         share = svg.scaled(tick, low, high)
@@ -237,9 +256,11 @@ def _profile_axis(
 ) -> list[str]:
     top, bottom = between
     labels = [(roof, top), (floor, bottom)]
-    drawn = [svg.text("0", class_="tick", x=46, y=zero + 4, text_anchor="end")]
+    drawn = [svg.text("0", class_="tick", x=LABELS, y=zero + 4, text_anchor="end")]
     return drawn + [
-        svg.text(short(value, plus=True, places=1), class_="tick", x=46, y=y + 4, text_anchor="end")
+        svg.text(
+            short(value, plus=True, digits=2), class_="tick", x=LABELS, y=y + 4, text_anchor="end"
+        )
         for value, y in labels
         if abs(y - zero) > TAG_GAP
     ]

@@ -37,15 +37,21 @@ def number(value: Any, places: int = 2, *, plus: bool = False) -> str:
     return f"{sign}{abs(found):,.{places}f}"
 
 
-def short(value: Any, *, plus: bool = False, places: int = 2) -> str:
-    """Return `value` in thousands, millions or billions: `2.41bn`."""
+def short(value: Any, *, plus: bool = False, digits: int = 3) -> str:
+    """Return `value` in thousands, millions or billions with `digits` digits: `2.41bn`."""
     found = finite(value)
     if found is None:
         return MISSING
     for step, name in _STEPS:
-        if round(abs(found) / step, places) >= 1:
-            return number(found / step, places, plus=plus) + name
-    return number(found, 0 if abs(found) >= 100 else places, plus=plus)
+        if abs(found) >= step * (1 - 0.5 * 10.0**-digits):
+            return number(found / step, _places(found / step, digits), plus=plus) + name
+    return number(found, _places(found, digits), plus=plus)
+
+
+def _places(value: float, digits: int) -> int:
+    """Return the decimals that leave `digits` digits in all."""
+    whole = len(str(int(abs(value) * (1 + 0.5 * 10.0**-digits))))
+    return max(0, digits - whole)
 
 
 def significant(value: Any, digits: int = 3) -> str:

@@ -1,7 +1,8 @@
 """A small SVG writer: fluid figures whose text never shrinks, themed by classes alone.
 
 Horizontal places are percentages of the figure's width and vertical ones are pixels, so one
-figure serves a phone and a wide screen with the same type size. Lines and areas sit in an inner
+figure serves a phone and a wide screen with the same type size. Labels stand outside, in the
+gutters that the style sheet leaves beside the figure. Lines and areas sit in an inner
 drawing that stretches; `vector-effect` keeps their stroke. No `style` is written: the content
 security policy forbids it.
 """
@@ -55,11 +56,6 @@ def figure(label: str, *children: str, height: float, kind: str) -> str:
         height=height,
         xmlns="http://www.w3.org/2000/svg",
     )
-
-
-def plot(*children: str, height: float, y: float = 0) -> str:
-    """Return the part of a figure between its gutters; percentages inside are of this part."""
-    return tag("svg", *children, class_="fig-plot", x="12%", y=y, width="74%", height=height)
 
 
 def stretched(*children: str, height: float) -> str:

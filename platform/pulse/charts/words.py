@@ -57,7 +57,7 @@ def regime(payload: Mapping[str, Any]) -> str:
     gamma = finite((payload.get("totals") or {}).get("gamma"))
     if not gamma:
         return ""
-    return "dampening" if gamma > 0 else "amplifying"
+    return "long gamma, dampens moves" if gamma > 0 else "short gamma, amplifies moves"
 
 
 def counts(pairs: Sequence[tuple[str, int]], what: str) -> str:

@@ -128,10 +128,15 @@ def vendor(name: str) -> str:
 
 
 @register.simple_tag
-def strikes_figure(payload: dict[str, Any], greek: str = "gamma", split: bool = True) -> SafeString:
-    """Draw the bars by strike."""
+def strikes_figure(
+    payload: dict[str, Any],
+    greek: str = "gamma",
+    split: bool = True,
+    count: int = exposure.STRIKES,
+) -> SafeString:
+    """Draw the bars by strike, at most `count` strikes around spot."""
     label = words.strikes(payload, greek)
-    drawn = exposure.bars_by_strike(payload, greek=greek, split=split, label=label)
+    drawn = exposure.bars_by_strike(payload, greek=greek, split=split, label=label, count=count)
     return mark_safe(drawn)  # noqa: S308 - built by pulse.charts.svg, which escapes
 
 
@@ -336,12 +341,12 @@ def speeds() -> list[tuple[float, str]]:
 
 @register.simple_tag
 def speed_text(speed: Any) -> str:
-    """Return a speed in words; 0 is as fast as possible."""
+    """Return a speed in words; 0 is as fast as it can."""
     found = fmt.finite(speed)
     if found is None:
         return fmt.MISSING
     if found == 0:
-        return "as fast as possible"
+        return "full speed"
     return "real time" if found == 1 else f"{found:g}×"
 
 

@@ -1,7 +1,7 @@
 /**
  * Live updates for a page: one socket, many channels, nothing missed.
  *
- *   import { live } from "../live/live.js";          // relative, from your module
+ *   // Import `live` from this file by a relative path, then:
  *
  *   const stop = live.subscribe("signals:free", {
  *     since: 4120, epoch: "b1f",       // from data-seq / data-epoch of the server's HTML; leave

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from pulse import supervisor
+from pulse.embedded import ServerFailedError
 from pulse.supervisor import AlreadyRunningError, Supervisor, say
 
 
@@ -35,6 +36,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Pulse already runs here: {state.get('address') or 'see its terminal'}"
             ) from None
+        except (supervisor.StepFailedError, ServerFailedError) as error:
+            raise CommandError(str(error)) from None
 
     def run(self, options: dict[str, Any]) -> None:
         """Start everything in order, then watch until Ctrl-C."""
