@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -18,6 +18,19 @@ _MAX_DEPTH: Final = 200
 class NotCanonicalError(ValueError):
     """The value has no canonical JSON form; the message says where and why."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+        self._path: list[str] = []
+
+    def inside(self, part: str) -> None:
+        """Add a step to the place of the fault, from the inside out."""
+        self._path.append(part)
+
+    def __str__(self) -> str:
+        place = "".join(reversed(self._path))
+        return f"${place}: {self.why}" if place else self.why
+
 
 def canonical(value: Any) -> bytes:
     """Return the canonical JSON of `value` as UTF-8.
@@ -26,7 +39,7 @@ def canonical(value: Any) -> bytes:
     infinities, whole numbers that a double does not hold, lone surrogates and anything else.
     """
     parts: list[bytes] = []
-    _write(value, parts, "$", 0)
+    _write(value, parts, 0)
     return b"".join(parts)
 
 
@@ -87,69 +100,75 @@ def _place(digits: str, n: int) -> str:
     return f"{mantissa}e{'+' if n > 0 else '-'}{abs(n - 1)}"
 
 
-def _write(value: Any, parts: list[bytes], path: str, depth: int) -> None:
-    if depth > _MAX_DEPTH:
-        raise NotCanonicalError(f"{path}: nested deeper than {_MAX_DEPTH}")
-    if value is None:
+def _write(value: Any, parts: list[bytes], depth: int) -> None:
+    if isinstance(value, str):
+        parts.append(_string(value))
+    elif value is None:
         parts.append(b"null")
     elif isinstance(value, bool):
         parts.append(b"true" if value else b"false")
-    elif isinstance(value, str):
-        parts.append(_string(value, path))
     elif isinstance(value, int):
         if abs(value) > SAFE_INTEGER:
-            raise NotCanonicalError(f"{path}: {value} is beyond 2**53 - 1; write it as text")
+            raise NotCanonicalError(f"{value} is beyond 2**53 - 1; write it as text")
         parts.append(b"%d" % value)
     elif isinstance(value, float):
-        try:
-            parts.append(number(value).encode())
-        except NotCanonicalError as error:
-            raise NotCanonicalError(f"{path}: {error}") from None
+        parts.append(number(value).encode())
+    elif depth == _MAX_DEPTH:
+        raise NotCanonicalError(f"nested deeper than {_MAX_DEPTH}")
     elif isinstance(value, list | tuple):
-        _write_array(value, parts, path, depth)
+        _write_array(value, parts, depth + 1)
     elif isinstance(value, Mapping):
-        _write_object(value, parts, path, depth)
+        _write_object(value, parts, depth + 1)
     else:
-        raise NotCanonicalError(f"{path}: {type(value).__name__} is not JSON")
+        raise NotCanonicalError(f"{type(value).__name__} is not JSON")
 
 
-def _write_array(
-    value: list[Any] | tuple[Any, ...], parts: list[bytes], path: str, depth: int
-) -> None:
-    parts.append(b"[")
-    for index, item in enumerate(value):
-        if index:
-            parts.append(b",")
-        _write(item, parts, f"{path}[{index}]", depth + 1)
-    parts.append(b"]")
+def _write_array(value: list[Any] | tuple[Any, ...], parts: list[bytes], depth: int) -> None:
+    mark, index = b"[", 0
+    try:
+        for index, item in enumerate(value):  # noqa: B007 - names the place of a fault
+            parts.append(mark)
+            _write(item, parts, depth)
+            mark = b","
+    except NotCanonicalError as error:
+        error.inside(f"[{index}]")
+        raise
+    parts.append(b"]" if value else b"[]")
 
 
-def _write_object(value: Mapping[Any, Any], parts: list[bytes], path: str, depth: int) -> None:
-    for key in value:
-        if not isinstance(key, str):
-            raise NotCanonicalError(f"{path}: the key {key!r} is not text")
-    parts.append(b"{")
-    first = True
-    for key in sorted(value, key=_utf16):
-        if not first:
-            parts.append(b",")
-        first = False
-        inner = f"{path}.{key}"
-        parts += (_string(key, inner), b":")
-        _write(value[key], parts, inner, depth + 1)
-    parts.append(b"}")
+def _write_object(value: Mapping[Any, Any], parts: list[bytes], depth: int) -> None:
+    mark, key = b"{", ""
+    try:
+        for key in _in_order(value):
+            parts += (mark, _string(key), b":")
+            _write(value[key], parts, depth)
+            mark = b","
+    except NotCanonicalError as error:
+        error.inside(f".{key!a}" if not key.isidentifier() else f".{key}")
+        raise
+    parts.append(b"}" if value else b"{}")
+
+
+def _in_order(keys: Iterable[Any]) -> list[str]:
+    """Return keys sorted by their UTF-16 code units, which for ASCII is Python's own order."""
+    names = list(keys)
+    for name in names:
+        if not isinstance(name, str):
+            raise NotCanonicalError(f"the key {name!r} is not text")
+    plain = all(map(str.isascii, names))
+    return sorted(names, key=None if plain else _utf16)
 
 
 def _utf16(key: str) -> bytes:
     return key.encode("utf-16-be", "surrogatepass")
 
 
-def _string(value: str, path: str) -> bytes:
+def _string(value: str) -> bytes:
     # str() turns a subclass into plain text; orjson's escapes are those of the RFC.
     try:
         return orjson.dumps(str(value))
     except TypeError:
-        raise NotCanonicalError(f"{path!a}: a lone surrogate is not text") from None
+        raise NotCanonicalError("a lone surrogate is not text") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
