@@ -144,7 +144,10 @@ class Tool:
     inputs : tuple of str
         Columns that it cannot do without.
     optional : tuple of str
-        Columns that it can do without at some rows; its formula says when.
+        Columns that it can do without; where one is missing its condition counts as its formula
+        says.
+    by_side : tuple of str
+        Columns of which a row needs only the one on the side that it reads.
     window : int
         Rows of its inputs that one score depends on, that row included, whatever the parameters.
     horizon, horizon_unit : int, str
@@ -177,6 +180,7 @@ class Tool:
     blind_spots: str
     compute: Callable[[Inputs, Settings], Verdict] = field(repr=False)
     optional: tuple[str, ...] = ()
+    by_side: tuple[str, ...] = ()
     version: str = "1"
 
     @property
@@ -189,7 +193,7 @@ class Tool:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that it reads."""
-        return self.inputs + self.optional
+        return self.inputs + self.by_side + self.optional
 
     def settings(self, given: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return all parameters: the defaults, replaced by those given, each within its bounds."""
@@ -248,14 +252,14 @@ def _why_missing(frame: Frame, tool: Tool, score: FloatArray) -> ByteArray:
     """Return why a row has no score: a needed input is missing, or a window behind it is.
 
     Among inputs, one that is missing for good is told before one that is warming up. Where all
-    are there but the score is not, its own window is not full yet, an optional input was needed
-    after all, or the window has a hole.
+    are there but the score is not, its own window is not full yet or has a hole, or the column of
+    its side is missing.
     """
     codes = _first_reason(frame, tool.inputs)
     unknown = (codes == Missing.OK) & ~np.isfinite(score)
     if not unknown.any():
         return codes
-    later = _first_reason(frame, tool.optional)
+    later = _first_reason(frame, tool.by_side)
     filling = np.arange(len(frame)) < tool.window - 1
     later = np.where(filling | (later == Missing.OK), np.uint8(Missing.WARMING_UP), later)
     return np.where(unknown, later, codes)

@@ -1,14 +1,14 @@
 """Each tool on a hand-made market: it fires, it does not once its key condition is gone, and its
 score never falls as its main driver grows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from market.frames import Kind
+from market.frames import Kind, Missing
 from tools_app.registry import catalogue
 from tools_app.wording import explain
 
@@ -331,6 +331,21 @@ def test_a_vacuum_tool_needs_the_heavy_strike_of_the_broken_side_alone(make_fram
     blind = evaluate(make_frame, "pinning-collapse-vacuum", {"heavy_above": np.nan})
     assert np.isnan(blind.score[LAST])
     assert "not a finite number" in blind.missing_counts()
+
+
+def test_a_reason_for_good_is_told_before_warming_up(make_frame):
+    tool = catalogue().get("triple-cascade-black-swan")
+    frame = make_frame(tool.kind, ROWS, SCENES[tool.slug].columns)
+    reasons = {name: np.array(codes) for name, codes in frame.reasons.items()}
+    reasons["iv_change_10"][:10] = Missing.WARMING_UP
+    reasons["traded_30"][:5] = Missing.NO_VOLUME
+    answer = tool.evaluate(replace(frame, reasons=reasons))
+    assert answer.missing_counts() == {"no volume": 5, "warming up": 5}
+
+
+def test_an_optional_input_is_not_blamed_while_the_window_fills(make_frame):
+    answer = evaluate(make_frame, "gamma-wall-pin-collapse", {"wall_kept": np.nan})
+    assert answer.missing_counts() == {"warming up": 39}
 
 
 def test_the_liquidity_tool_leaves_the_spread_out_where_there_are_no_quotes(make_frame):

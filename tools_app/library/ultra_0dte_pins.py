@@ -174,7 +174,7 @@ pinning_collapse_vacuum = Tool(
         "thin_below",
         "expected_move_day",
     ),
-    optional=("heavy_above", "heavy_below"),
+    by_side=("heavy_above", "heavy_below"),
     params=(
         THRESHOLD,
         BAND,
