@@ -31,12 +31,12 @@ _MAX_INT = 2**53
 
 
 class Close(IntEnum):
-    """Codes with which the server closes a socket."""
+    """Codes with which the server closes a socket (Autobahn refuses those below 3000)."""
 
-    FAULTS = 1008
-    TOO_BIG = 1009
-    RESTART = 1012
+    FAULTS = 4002
     SLOW = 4008
+    TOO_BIG = 4009
+    RESTART = 4012
 
 
 class Malformed(ValueError):  # noqa: N818 - read as "raise Malformed"

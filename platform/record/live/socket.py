@@ -21,6 +21,7 @@ from django.contrib.auth.models import AnonymousUser
 from redis.exceptions import RedisError
 
 from record.live import protocol, tickets
+from record.live.feed import Source
 from record.live.hub import Hub, Member
 from record.live.outbox import EXTENSION, Outbox
 from record.live.protocol import MAX_FAULTS, MAX_FRAME, SUBPROTOCOL, Close
@@ -50,7 +51,7 @@ def process_hub() -> Hub:
     if hub is None:
         from record.live.sources import LogSource, StateSource
 
-        sources = {"log": LogSource(), "state": StateSource()}
+        sources: dict[str, Source] = {"log": LogSource(), "state": StateSource()}
         hub = _hubs[loop] = Hub(sources, redis_url=settings.REDIS_URL)
     return hub
 

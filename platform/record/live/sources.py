@@ -39,21 +39,12 @@ class DatabaseThread:
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)
 
-    async def stop(self) -> None:
-        """Close the connection and end the thread."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, connections.close_all)
-        self._pool.shutdown(wait=False)
-
 
 class LogSource:
     """Log channels, of which PostgreSQL keeps every event."""
 
     def __init__(self) -> None:
         self._database = DatabaseThread()
-
-    async def stop(self) -> None:
-        """Close the connection."""
-        await self._database.stop()
 
     async def heads(self, channels: Sequence[str]) -> Mapping[str, Head]:
         """Return where each channel stands."""
@@ -112,10 +103,6 @@ class StateSource:
 
     def __init__(self, link: redis.asyncio.Redis | None = None) -> None:
         self._link = link or state.async_client()
-
-    async def stop(self) -> None:
-        """Close the connections."""
-        await self._link.aclose()
 
     async def heads(self, channels: Sequence[str]) -> Mapping[str, Head]:
         """Return where each channel stands."""

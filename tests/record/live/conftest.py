@@ -1,19 +1,23 @@
 """Topics and a gate for the tests of the live layer."""
 
-from collections.abc import Iterator
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from pulse import embedded
 from record.live import topics
 
-from .people import gate
-
-TOPICS = {
-    "t_log": {"kind": "log", "entitlement": "public"},
-    "t_state": {"kind": "state", "entitlement": "public"},
-    "t_pro": {"kind": "log", "entitlement": "tools.pro"},
-    "t_own": {"kind": "log", "entitlement": "account", "owner_scoped": True},
-}
+from .people import TOPICS, gate
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +29,105 @@ def live_topics() -> Iterator[None]:
     for prefix in TOPICS:
         topics.unregister(prefix)
     topics.set_gate(before)
+
+
+class PrivateRedis:
+    """A Redis of one test, which may be stopped and started at will."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = embedded.Redis(folder)
+        self.url = f"unix://{quote(str(self.server.socket))}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.server.prepare()
+        with self.server.log.open("ab") as log:
+            self.process = subprocess.Popen(self.server.command().argv, stdout=log, stderr=log)
+        wait_until(self.server.ready)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+class LiveServer:
+    """Pulse's server in a process of its own."""
+
+    def __init__(self, database: str, redis_url: str, log: Path) -> None:
+        self.database, self.redis_url, self.log = database, redis_url, log
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+    def start(self) -> None:
+        script = Path(__file__).with_name("serve.py")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", str(script), str(self.port), self.database],
+                env={**os.environ, "REDIS_URL": self.redis_url},
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(self._listens, 30)
+
+    def _listens(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()[-3000:]
+        with closing(socket.socket()) as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self, sign: int = signal.SIGKILL) -> None:
+        if self.process is not None:
+            self.process.send_signal(sign)
+            self.process.wait(10)
+            self.process = None
+
+
+def wait_until(true: Callable[[], Any], seconds: float = 15) -> None:
+    """Wait for something to become true, or fail."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never became true"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def private_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
+    redis = PrivateRedis(tmp_path_factory.mktemp("redis"))
+    redis.start()
+    yield redis
+    redis.kill()
+
+
+@pytest.fixture(scope="module")
+def server_process(
+    django_db_setup: None, private_redis: PrivateRedis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
+    from django.db import connection
+
+    database = str(connection.settings_dict["NAME"])
+    log = tmp_path_factory.mktemp("live") / "server.log"
+    server = LiveServer(database, private_redis.url, log)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(
+    transactional_db: None, server_process: LiveServer, private_redis: PrivateRedis, settings: Any
+) -> LiveServer:
+    """A running server whose Redis is also that of this test."""
+    settings.REDIS_URL = private_redis.url
+    if private_redis.process is None:
+        private_redis.start()
+    if server_process.process is None:
+        server_process.start()
+    return server_process

@@ -32,3 +32,11 @@ def gate(user: object, entitlement: str, channel: str) -> Answer:
     if entitlement == "tools.pro" and user.plan == "free":
         return Answer(False, "Pro required", "pro")
     return Answer(True)
+
+
+TOPICS = {
+    "t_log": {"kind": "log", "entitlement": "public"},
+    "t_state": {"kind": "state", "entitlement": "public"},
+    "t_pro": {"kind": "log", "entitlement": "tools.pro"},
+    "t_own": {"kind": "log", "entitlement": "account", "owner_scoped": True},
+}
