@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-import allauth.mfa.admin  # noqa: F401 - registers first what is replaced below
+# These register first what is replaced below.
+import allauth.account.admin
+import allauth.mfa.admin
+import allauth.usersessions.admin  # noqa: F401
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -23,7 +29,7 @@ from accounts.services import AccountError
 
 if TYPE_CHECKING:
     BaseUserAdmin = UserAdmin[User]
-    BaseModelAdmin = admin.ModelAdmin[Authenticator]
+    BaseModelAdmin = admin.ModelAdmin[Any]
     BaseCreationForm = BaseUserCreationForm[User]
 else:
     BaseUserAdmin, BaseModelAdmin = UserAdmin, admin.ModelAdmin
@@ -195,21 +201,14 @@ def _operator(request: HttpRequest) -> User:
     return user
 
 
-admin.site.unregister(Authenticator)
+class ReadOnly(BaseModelAdmin):
+    """Rows of allauth, to be seen; what operators change stands as actions on the user."""
 
-
-@admin.register(Authenticator)
-class SecondFactorAdmin(BaseModelAdmin):
-    """Second factors without their secrets; removing them is an action on the user."""
-
-    fields = ("user", "type", "created_at", "last_used_at")
-    list_display = ("user", "type", "created_at", "last_used_at")
-    list_filter = ("type",)
     list_select_related = ("user",)
     search_fields = ("user__email",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: only their owner adds them."""
+        """Refuse."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -219,3 +218,65 @@ class SecondFactorAdmin(BaseModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse here, so that each removal has its reason and its audit row."""
         return False
+
+
+for model in (Authenticator, EmailAddress, Group, UserSession):
+    admin.site.unregister(model)
+
+
+@admin.register(Authenticator)
+class SecondFactorAdmin(ReadOnly):
+    """Second factors without their secrets."""
+
+    fields = list_display = ("user", "type", "created_at", "last_used_at")
+    list_filter = ("type",)
+
+
+@admin.register(EmailAddress)
+class AddressAdmin(ReadOnly):
+    """Addresses and whether they were confirmed."""
+
+    fields = list_display = ("email", "user", "verified", "primary")
+    list_filter = ("verified", "primary")
+    search_fields = ("email",)
+
+
+@admin.register(UserSession)
+class SessionAdmin(ReadOnly):
+    """Where people are signed in, without the key that would let an operator in as them."""
+
+    fields = list_display = ("user", "ip", "user_agent", "created_at", "last_seen_at")
+    list_filter = ("last_seen_at",)
+
+
+@admin.register(Group)
+class RightsAdmin(GroupAdmin):
+    """Groups of rights of operators; each change is on record."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save, with an audit row that names the rights of the group."""
+        with transaction.atomic():
+            super().save_related(request, form, formsets, change)
+            rights = form.instance.permissions.values_list("codename", flat=True)
+            services.group_audited(
+                form.instance,
+                actor=_operator(request),
+                action="group_change" if change else "group_create",
+                detail={"name": form.instance.name, "rights": sorted(rights)},
+            )
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete, with an audit row."""
+        self.delete_queryset(request, Group.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        """Delete several, with an audit row for each."""
+        with transaction.atomic():
+            for group in queryset:
+                services.group_audited(
+                    group,
+                    actor=_operator(request),
+                    action="group_delete",
+                    detail={"name": group.name},
+                )
+            super().delete_queryset(request, queryset)

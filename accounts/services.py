@@ -12,6 +12,7 @@ import structlog
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.models import Group
 from django.db import transaction
 
 from accounts.models import User
@@ -50,6 +51,17 @@ def audited(
         actor=f"user:{actor.pk}",
         action=action,
         subject=f"user:{user.pk}",
+        detail=detail,
+    )
+
+
+def group_audited(group: Group, *, actor: User, action: str, detail: Mapping[str, Any]) -> None:
+    """Append to the audit chain what `actor` did to a group of rights."""
+    audit.write(
+        CHAIN,
+        actor=f"user:{actor.pk}",
+        action=action,
+        subject=f"group:{group.pk}",
         detail=detail,
     )
 

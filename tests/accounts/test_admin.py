@@ -4,8 +4,11 @@ import json
 import time
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from allauth.usersessions.models import UserSession
+from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
 
 from accounts.models import User
@@ -206,3 +209,38 @@ def test_second_factors_are_seen_without_their_secrets(olga, person):
         == 403
     )
     assert Authenticator.objects.count() == 1
+
+
+def test_addresses_and_sessions_are_seen_and_not_changed(olga, person):
+    nina = person("nina")
+    address = EmailAddress.objects.get(user=nina)
+    olga.get("/account/")
+    session = UserSession.objects.get()
+    for path, pk in (
+        ("account/emailaddress", address.pk),
+        ("usersessions/usersession", session.pk),
+    ):
+        assert olga.get(f"/admin/{path}/").status_code == 200
+        page = olga.get(f"/admin/{path}/{pk}/change/")
+        assert page.status_code == 200
+        assert session.session_key not in page.content.decode()
+        assert olga.get(f"/admin/{path}/add/").status_code == 403
+        assert olga.post(f"/admin/{path}/{pk}/delete/", {"post": "yes"}).status_code == 403
+    act = {"action": "make_verified", "_selected_action": [address.pk]}
+    EmailAddress.objects.update(verified=False)
+    olga.post("/admin/account/emailaddress/", act)
+    assert not EmailAddress.objects.filter(verified=True).exists()
+
+
+def test_groups_of_rights_are_on_record(olga):
+    right = Permission.objects.get(codename="view_user")
+    olga.post("/admin/auth/group/add/", {"name": "readers", "permissions": [right.pk]})
+    group = Group.objects.get()
+    olga.post(f"/admin/auth/group/{group.pk}/change/", {"name": "watchers", "permissions": []})
+    olga.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"})
+    rows = AuditEntry.objects.filter(chain=CHAIN, subject=f"group:{group.pk}").order_by("seq")
+    assert [(row.action, json.loads(row.detail)) for row in rows] == [
+        ("group_create", {"name": "readers", "rights": ["view_user"]}),
+        ("group_change", {"name": "watchers", "rights": []}),
+        ("group_delete", {"name": "watchers"}),
+    ]

@@ -174,6 +174,8 @@ def test_a_new_password_ends_the_other_sessions(signed_in):
     assert first.post("/accounts/password/change/", form).status_code == 302
     assert first.get("/account/").status_code == 200
     assert second.get("/account/").status_code == 302
+    assert mail.outbox[-1].subject == "Pulse: Password Changed"
+    assert "signs out every other session" in mail.outbox[-1].body
 
 
 def test_a_forgotten_password_is_set_anew(person, client):
@@ -255,3 +257,18 @@ def test_a_passkey_is_made_for_the_product(signed_in, confirmed):
     data = json.loads(re.search(r'<script id="js_data"[^>]*>(.*?)</script>', page)[1])
     party = data["creation_options"]["publicKey"]["rp"]
     assert party == {"id": "testserver", "name": "Pulse"}
+
+
+def test_an_address_changes_only_when_the_new_one_is_confirmed(signed_in, confirmed):
+    client = signed_in("nina")
+    form = {"action_add": "", "email": "new@example.com"}
+    assert client.post("/accounts/email/", form).url.startswith("/accounts/reauthenticate/")
+    confirmed(client).post("/accounts/email/", form)
+    page = client.get("/accounts/email/").content.decode()
+    assert "Waiting until <strong>new@example.com</strong> is confirmed" in page
+    assert User.objects.get().email == "nina@example.com"
+    client.post(link("/accounts/confirm-email/"))
+    assert User.objects.get().email == "new@example.com"
+    assert list(EmailAddress.objects.values_list("email", flat=True)) == ["new@example.com"]
+    told = {address for message in mail.outbox for address in message.to}
+    assert told == {"new@example.com", "nina@example.com"}
