@@ -17,7 +17,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from market.clock import from_ns, to_ns
+from market.clock import MINUTE, from_ns, to_ns
 from market.feed.lock import SymbolLock
 from market.feed.pacer import Pacer
 from market.feed.publish import Publisher
@@ -83,6 +83,7 @@ class FeedRunner:
         self._pacer = Pacer(run.speed, clock=clock)
         self._lock = SymbolLock(run.symbol)
         self._publisher = Publisher(run)
+        self._rushed_until = 0
         self._asked_at = float("-inf")
         self._wish = Wish(run.desired, run.speed)
 
@@ -116,6 +117,8 @@ class FeedRunner:
         if place is None:
             history = [daily_row(context) for context in self._durable(source.history)]
             self._durable(lambda: write_rows(self.run, history))
+            warm = int(self.run.params.get("warm", 0))
+            self._rushed_until = session.open_ns + warm * MINUTE
         recorder = SessionRecorder(self.run.symbol, session)
         newest = None
         for data in self._minutes(source):
@@ -183,6 +186,9 @@ class FeedRunner:
         """Return when market instant `at` is due, following pauses, speeds and stops."""
         while True:
             self._follow_wish(at)
+            if at <= self._rushed_until:
+                self._pacer.anchor(at)
+                return
             wait = self._pacer.wait(at)
             if wait <= 0:
                 return

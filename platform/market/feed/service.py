@@ -41,10 +41,18 @@ def play(run_id: int, should_end: Callable[[], bool]) -> FeedRun.State:
 
 
 def play_simulator(
-    *, symbol: str, seed: int, speed: float, effect: float, should_end: Callable[[], bool]
+    *,
+    symbol: str,
+    seed: int,
+    speed: float,
+    effect: float,
+    warm: int,
+    should_end: Callable[[], bool],
 ) -> FeedRun.State:
     """Play the simulator, going on with the run of the same symbol and seed where it stopped."""
-    run = simulated.resume_or_create(symbol=symbol, seed=seed, speed=speed, effect=effect)
+    run = simulated.resume_or_create(
+        symbol=symbol, seed=seed, speed=speed, effect=effect, warm=warm
+    )
     return play(run.pk, should_end)
 
 

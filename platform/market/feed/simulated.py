@@ -166,10 +166,13 @@ def _cut(whole: DailyContext, count: int) -> DailyContext:
 
 
 @transaction.atomic
-def resume_or_create(*, symbol: str, seed: int, speed: float, effect: float) -> FeedRun:
+def resume_or_create(
+    *, symbol: str, seed: int, speed: float, effect: float, warm: int = 0
+) -> FeedRun:
     """Return the run to go on with: the last one of this market, else a new one.
 
     A run that was stopped by a person is left alone; a new one begins after its last session.
+    The first `warm` minutes of a new one are played at once, so that there is something to see.
     """
     instrument = ensure_instrument(
         symbol, kind="equity", name=f"{symbol} (simulated)", simulated=True
@@ -193,7 +196,7 @@ def resume_or_create(*, symbol: str, seed: int, speed: float, effect: float) -> 
         symbol=symbol,
         underlying=instrument,
         source=FeedRun.Source.SIMULATOR,
-        params={**asked, "first": first},
+        params={**asked, "first": first, "warm": warm},
         speed=speed,
         simulated=True,
     )

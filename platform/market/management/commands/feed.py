@@ -24,6 +24,10 @@ class Command(BaseCommand):
             "--effect", type=float, default=1.0,
             help="strength of the simulator's dealer hedging; 0 off, negative reversed",
         )  # fmt: skip
+        parser.add_argument(
+            "--warm", type=int, default=0,
+            help="minutes of a new simulation's first session to play at once",
+        )  # fmt: skip
         parser.add_argument("--run", type=int, help="play the run of this number")
         parser.add_argument("--serve", action="store_true", help="play replays as requested")
 
@@ -49,6 +53,7 @@ class Command(BaseCommand):
                 seed=options["seed"],
                 speed=options["speed"],
                 effect=options["effect"],
+                warm=options["warm"],
                 should_end=should_end,
             )
         if options["symbol"] is None or options["date"] is None:

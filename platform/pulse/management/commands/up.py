@@ -22,7 +22,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
         parser.add_argument("--no-feed", action="store_true", help="without the simulator")
-        parser.add_argument("--seed", type=int, default=7, help="seed of the simulator")
+        parser.add_argument("--seed", type=int, default=21, help="seed of the simulator")
+        parser.add_argument("--warm", type=int, default=140, help="minutes played at once at first")
         parser.add_argument("--speed", type=float, default=60.0, help="market minutes a minute")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -82,6 +83,7 @@ class Command(BaseCommand):
             house.add(
                 "feed", *manage, "feed", "--source", "simulator",
                 "--seed", str(options["seed"]), "--speed", str(options["speed"]),
+                "--warm", str(options["warm"]),
             )  # fmt: skip
         house.add("replay", *manage, "feed", "--serve")
 
