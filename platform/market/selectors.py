@@ -188,7 +188,9 @@ def feed_payload() -> Payload:
     on = FeedRun.objects.filter(state__in=ACTIVE)
     ended = FeedRun.objects.exclude(state__in=ACTIVE)[:12]
     return {
-        "runs": [{**run_payload(run), **_age(run)} for run in (*on, *ended)],
+        "runs": [
+            {**run_payload(run), **_age(run), "owner": run.requested_by} for run in (*on, *ended)
+        ],
         "days": [
             {"symbol": symbol, "date": day.isoformat(), "snapshots": count}
             for symbol, day, count in stored_days()

@@ -164,12 +164,14 @@ def feed_start(request: HttpRequest) -> HttpResponse:
 @entitled("market.replay")
 def feed_command(request: HttpRequest, run_id: int, command: str) -> HttpResponse:
     """Pause, resume, stop a run or change its speed."""
+    owner = None if request.user.is_staff else request.user.pk
     wishes = {"pause": "paused", "resume": "running", "stop": "stopped"}
     try:
         if command == "speed":
-            control.command_run(run_id, speed=_speed(request.POST.get("speed", "")))
+            speed = _speed(request.POST.get("speed", ""))
+            control.command_run(run_id, speed=speed, owner=owner)
         elif command in wishes:
-            control.command_run(run_id, desired=wishes[command])
+            control.command_run(run_id, desired=wishes[command], owner=owner)
         else:
             raise Http404
     except control.FeedError as error:

@@ -106,13 +106,21 @@ def request_replay(
         )
 
 
-def command_run(run_id: int, *, desired: str | None = None, speed: float | None = None) -> FeedRun:
+def command_run(
+    run_id: int,
+    *,
+    desired: str | None = None,
+    speed: float | None = None,
+    owner: int | None = None,
+) -> FeedRun:
     """Set what is wanted of a run; the process that runs it follows within half a second.
+
+    `owner` is who asks: only runs that this user asked for are found. None asks for the platform.
 
     Raises
     ------
     FeedError
-        For a wish that is unknown, or a run that has ended.
+        For a wish that is unknown, or a run that has ended or is not the owner's.
     """
     changes: dict[str, object] = {}
     if desired is not None:
@@ -124,10 +132,13 @@ def command_run(run_id: int, *, desired: str | None = None, speed: float | None 
             changes["speed"] = valid_speed(speed)
         except ValueError as error:
             raise FeedError("speed", str(error)) from error
-    changed = FeedRun.objects.filter(pk=run_id, state__in=ACTIVE).update(**changes)
-    run = FeedRun.objects.filter(pk=run_id).first()
+    found = FeedRun.objects.filter(pk=run_id)
+    if owner is not None:
+        found = found.filter(requested_by=owner)
+    changed = found.filter(state__in=ACTIVE).update(**changes)
+    run = found.first()
     if run is None:
-        raise FeedError("run", f"there is no run {run_id}")
+        raise FeedError("run", f"there is no run {run_id} that you may command")
     if not changed:
         raise FeedError("run", f"run {run_id} has ended ({run.state}); start another one")
     return run

@@ -197,3 +197,17 @@ def test_a_read_at_an_instant_never_sees_later_minutes(day):
     assert quote is not None
     assert dt.datetime.fromisoformat(quote["time"]) == first.time
     assert selectors.quote_payload("TEST", at=first.time - dt.timedelta(days=300)) is None
+
+
+def test_only_who_asked_for_a_run_may_command_it(day):
+    run = control.request_replay(symbol="TEST", date=day, speed=1.0, user_id=7)
+    with pytest.raises(control.FeedError) as other:
+        control.command_run(run.pk, desired="stopped", owner=8)
+    with pytest.raises(control.FeedError) as missing:
+        control.command_run(run.pk + 1, desired="stopped", owner=8)
+    assert str(other.value).replace(str(run.pk), "N") == str(missing.value).replace(
+        str(run.pk + 1), "N"
+    )
+    run.refresh_from_db()
+    assert run.desired == "running"
+    assert control.command_run(run.pk, desired="stopped", owner=7).desired == "stopped"
