@@ -46,6 +46,7 @@ class ScriptedServer:
         self.accepting = True
         self.keep = 10_000
         self.port = 0
+        self.csp = CSP
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -83,7 +84,7 @@ class ScriptedServer:
             {
                 "Content-Type": TYPES[Path(path).suffix],
                 "Content-Length": str(len(body)),
-                "Content-Security-Policy": CSP,
+                "Content-Security-Policy": self.csp,
                 "Connection": "close",
             }
         )

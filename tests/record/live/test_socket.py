@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
@@ -23,7 +23,7 @@ from websockets.sync.client import ClientConnection, connect
 from record import state, streams
 from record.live import protocol, tickets
 
-from .conftest import LiveServer, PrivateRedis, wait_until
+from .processes import LiveServer, PrivateRedis, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -317,6 +317,23 @@ def test_redis_restarts_under_connected_sockets(
         write("t_log:restart", 1, 6)
         tab.reach("t_log:restart", 7)
         assert time.monotonic() - start < 1.5  # hints are heard again
+
+
+def test_a_database_that_drops_its_connections_is_read_on(server: LiveServer) -> None:
+    with line(server) as tab:
+        tab.sub("t_log:dropped")
+        tab.until("hb")
+        write("t_log:dropped", 3)
+        tab.reach("t_log:dropped", 3)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            assert cursor.fetchone()[0] >= 1
+        write("t_log:dropped", 3, 3)
+        tab.reach("t_log:dropped", 6)
+        assert tab.data["t_log:dropped"] == list(range(6))
 
 
 def published(channel: str, key: str, data: Any) -> bool:
