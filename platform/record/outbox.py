@@ -88,7 +88,14 @@ def enqueue(task: str, *args: Any, queue: str | None = None, key: str | None = N
     """Promise to run `task(*args)` once the current transaction commits; return the row's id.
 
     Arguments are JSON: ids, not objects. A second call with the same `key` promises nothing new
-    and returns the first row. Raises UnknownTaskError for a task that does not exist.
+    and returns the first row, for as long as that row is kept.
+
+    Raises
+    ------
+    TransactionManagementError
+        Outside a transaction.
+    UnknownTaskError
+        For a task that does not exist.
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("enqueue needs the transaction of its cause")

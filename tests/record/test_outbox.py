@@ -141,6 +141,18 @@ def test_messages_at_the_same_time_have_one_effect(sent):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_of_two_claims_only_the_later_one_runs(sent):
+    row = _enqueue("a", 1)
+    first, later = outbox._claim(row.pk), outbox._claim(row.pk)
+    assert (first.attempt, later.attempt) == (1, 2)
+    assert not outbox._run_atomically(first)
+    assert calls == []
+    assert outbox._run_atomically(later)
+    assert outbox._claim(row.pk) is None
+    assert _effects() == ["a"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_failure_undoes_its_effect_and_is_tried_again_later_and_later(sent):
     row = _enqueue("a", 1)
     moods["a"] = RuntimeError("no luck")

@@ -115,24 +115,35 @@ def test_a_channel_that_nobody_publishes_to_is_forgotten(channel):
         assert 0 < hints.client().ttl(key) <= state.KEEP_S
 
 
-def test_restarted_redis_ends_the_epoch_even_when_it_kept_the_data(channel, own_redis):
-    state.publish_state(channel, "k", "before")
-    before = state.read_state(channel)
-    hints.client().bgrewriteaof()
+@pytest.fixture
+def restarted(channel, own_redis) -> State:
+    """A channel whose Redis was killed and came back with what it held; its state before."""
     hints.client().config_set("appendfsync", "always")
+    state.publish_state(channel, "k", "before")
     state.publish_state(channel, "k", "kept")
+    before = state.read_state(channel)
     own_redis.stop()
     with pytest.raises(redis.RedisError):
         state.publish_state(channel, "k", "lost")
     own_redis.start()
-    # Whoever looks first, a reader or a publisher, sees the new epoch.
+    return before
+
+
+def test_restarted_redis_ends_the_epoch_for_the_first_reader(channel, restarted):
     after = state.read_heads([channel])[channel]
-    assert after.epoch != before.epoch
-    assert state.read_state(channel)[1:] == (2, {"k": "kept"})
+    assert after.epoch != restarted.epoch
+    assert state.read_state(channel) == (after.epoch, 2, {"k": "kept"})
     assert not state.read_ring(channel, 1).complete
     assert state.publish_state(channel, "k", "again") == 3
     assert state.read_state(channel).epoch == after.epoch
     assert state.read_ring(channel, 2).complete
+
+
+def test_restarted_redis_ends_the_epoch_for_the_first_publisher(channel, restarted):
+    assert state.publish_state(channel, "k", "again") == 3
+    found = state.read_ring(channel, 2)
+    assert orjson.loads(found.frames[0])["epoch"] == found.epoch != restarted.epoch
+    assert not state.read_ring(channel, 1).complete
 
 
 class FakeClock:
