@@ -114,3 +114,35 @@ def test_beat_survives_a_broker_that_is_away(own_redis, monkeypatch):
     monkeypatch.setattr(broker, "send", away)
     heartbeat.beat()
     assert heartbeat.read()["beat"].alive
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_real_worker_answers_over_a_real_queue(child, own_redis):
+    """The very command of the `live` worker: threads, its own queue, JSON."""
+    worker = child(
+        """
+from celery import shared_task
+from record.tasks import PulseTask
+
+@shared_task(name="tests.double", base=PulseTask)
+def double(numbers):
+    return {"twice": [2 * number for number in numbers]}
+
+from pulse.celery import app
+say("worker")
+app.worker_main(["worker", "-P", "threads", "-c", "2", "-Q", "live", "-l", "ERROR",
+                 "--without-gossip"])
+"""
+    )
+    worker.until("worker")
+    assert remote.call("tests.double", [1, 2], timeout=20) == {"twice": [2, 4]}
+    began = time.monotonic()
+    assert remote.call("tests.double", [3], timeout=20) == {"twice": [6]}
+    assert time.monotonic() - began < 2
+    heartbeat.beat()
+    deadline = time.monotonic() + 10
+    while not heartbeat.read()["queue:live"].alive:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert not heartbeat.read()["queue:bulk"].alive
