@@ -7,140 +7,292 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditChain',
+            name="AuditChain",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, unique=True)),
-                ('seq', models.BigIntegerField(default=0)),
-                ('hash', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True)),
+                ("seq", models.BigIntegerField(default=0)),
+                ("hash", models.CharField(max_length=64)),
             ],
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('chain', models.CharField(max_length=80)),
-                ('seq', models.BigIntegerField()),
-                ('at', models.DateTimeField()),
-                ('actor', models.CharField(max_length=120)),
-                ('action', models.CharField(max_length=80)),
-                ('subject', models.CharField(max_length=200)),
-                ('detail', models.TextField(help_text='canonical JSON')),
-                ('hash', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("chain", models.CharField(max_length=80)),
+                ("seq", models.BigIntegerField()),
+                ("at", models.DateTimeField()),
+                ("actor", models.CharField(max_length=120)),
+                ("action", models.CharField(max_length=80)),
+                ("subject", models.CharField(max_length=200)),
+                ("detail", models.TextField(help_text="canonical JSON")),
+                ("hash", models.CharField(max_length=64)),
             ],
             options={
-                'verbose_name_plural': 'audit entries',
-                'indexes': [models.Index(fields=['subject', '-at'], name='audit_subject'), models.Index(fields=['-at'], name='audit_newest')],
-                'constraints': [models.UniqueConstraint(fields=('chain', 'seq'), name='audit_seq_once')],
+                "verbose_name_plural": "audit entries",
+                "indexes": [
+                    models.Index(fields=["subject", "-at"], name="audit_subject"),
+                    models.Index(fields=["-at"], name="audit_newest"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("chain", "seq"), name="audit_seq_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Epoch',
+            name="Epoch",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('value', models.CharField(max_length=32)),
-                ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False),
+                ),
+                ("value", models.CharField(max_length=32)),
+                (
+                    "since",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='epoch_is_one_row')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="epoch_is_one_row")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.CharField(max_length=80)),
-                ('key', models.CharField(max_length=255)),
-                ('request_hash', models.CharField(max_length=64)),
-                ('answer', record.fields.EncryptedField(bind=('owner', 'key'), help_text='status, headers and body as JSON')),
-                ('created', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("owner", models.CharField(max_length=80)),
+                ("key", models.CharField(max_length=255)),
+                ("request_hash", models.CharField(max_length=64)),
+                (
+                    "answer",
+                    record.fields.EncryptedField(
+                        bind=("owner", "key"), help_text="status, headers and body as JSON"
+                    ),
+                ),
+                (
+                    "created",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), db_index=True
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('owner', 'key'), name='idempotency_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("owner", "key"), name="idempotency_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=60)),
-                ('owner', models.BigIntegerField(blank=True, help_text='user id; empty: the platform', null=True)),
-                ('args', record.fields.StrictJSONField(default=dict)),
-                ('queue', models.CharField(max_length=32)),
-                ('state', models.CharField(choices=[('queued', 'queued'), ('running', 'running'), ('done', 'done'), ('failed', 'failed'), ('cancelled', 'cancelled')], default='queued', max_length=9)),
-                ('progress', record.fields.StrictJSONField(default=dict)),
-                ('checkpoint', record.fields.StrictJSONField(blank=True, null=True)),
-                ('result', record.fields.StrictJSONField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
-                ('cancel_requested', models.BooleanField(default=False)),
-                ('token', models.BigIntegerField(default=0, help_text='fencing token: one more with each claim')),
-                ('crashes', models.PositiveSmallIntegerField(default=0, help_text='leases lost since progress')),
-                ('leased_until', models.DateTimeField(blank=True, null=True)),
-                ('sends', models.PositiveSmallIntegerField(default=1)),
-                ('send_at', models.DateTimeField(help_text='when the sweep sends it again')),
-                ('created', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('started', models.DateTimeField(blank=True, null=True)),
-                ('finished', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=60)),
+                (
+                    "owner",
+                    models.BigIntegerField(
+                        blank=True, help_text="user id; empty: the platform", null=True
+                    ),
+                ),
+                ("args", record.fields.StrictJSONField(default=dict)),
+                ("queue", models.CharField(max_length=32)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "queued"),
+                            ("running", "running"),
+                            ("done", "done"),
+                            ("failed", "failed"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default="queued",
+                        max_length=9,
+                    ),
+                ),
+                ("progress", record.fields.StrictJSONField(default=dict)),
+                ("checkpoint", record.fields.StrictJSONField(blank=True, null=True)),
+                ("result", record.fields.StrictJSONField(blank=True, null=True)),
+                ("error", models.TextField(blank=True)),
+                ("cancel_requested", models.BooleanField(default=False)),
+                (
+                    "token",
+                    models.BigIntegerField(
+                        default=0, help_text="fencing token: one more with each claim"
+                    ),
+                ),
+                (
+                    "crashes",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="leases lost since progress"
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(blank=True, null=True)),
+                ("sends", models.PositiveSmallIntegerField(default=1)),
+                ("send_at", models.DateTimeField(help_text="when the sweep sends it again")),
+                (
+                    "created",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("started", models.DateTimeField(blank=True, null=True)),
+                ("finished", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['owner', '-id'], name='job_of_owner'), models.Index(condition=models.Q(('state__in', ('queued', 'running'))), fields=['send_at'], name='job_open')],
+                "indexes": [
+                    models.Index(fields=["owner", "-id"], name="job_of_owner"),
+                    models.Index(
+                        condition=models.Q(("state__in", ("queued", "running"))),
+                        fields=["send_at"],
+                        name="job_open",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OutboxRow',
+            name="OutboxRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(max_length=100)),
-                ('args', record.fields.StrictJSONField(default=list)),
-                ('queue', models.CharField(max_length=32)),
-                ('key', models.CharField(blank=True, max_length=200, null=True, unique=True)),
-                ('state', models.CharField(choices=[('pending', 'pending'), ('done', 'done'), ('failed', 'failed'), ('discarded', 'discarded by an operator')], default='pending', max_length=9)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('sends', models.PositiveSmallIntegerField(default=1)),
-                ('send_at', models.DateTimeField(help_text='when the sweep sends it again')),
-                ('leased_until', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
-                ('created', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('finished', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("task", models.CharField(max_length=100)),
+                ("args", record.fields.StrictJSONField(default=list)),
+                ("queue", models.CharField(max_length=32)),
+                ("key", models.CharField(blank=True, max_length=200, null=True, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("done", "done"),
+                            ("failed", "failed"),
+                            ("discarded", "discarded by an operator"),
+                        ],
+                        default="pending",
+                        max_length=9,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("sends", models.PositiveSmallIntegerField(default=1)),
+                ("send_at", models.DateTimeField(help_text="when the sweep sends it again")),
+                ("leased_until", models.DateTimeField(blank=True, null=True)),
+                ("error", models.TextField(blank=True)),
+                (
+                    "created",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("finished", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'verbose_name': 'outbox row',
-                'indexes': [models.Index(condition=models.Q(('state', 'pending')), fields=['send_at'], name='outbox_pending'), models.Index(fields=['state', 'finished'], name='outbox_by_state')],
+                "verbose_name": "outbox row",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "pending")),
+                        fields=["send_at"],
+                        name="outbox_pending",
+                    ),
+                    models.Index(fields=["state", "finished"], name="outbox_by_state"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Stream',
+            name="Stream",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(max_length=100, unique=True)),
-                ('head', models.BigIntegerField(default=0)),
-                ('pruned', models.BigIntegerField(default=0, help_text='newest number that retention removed')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("channel", models.CharField(max_length=100, unique=True)),
+                ("head", models.BigIntegerField(default=0)),
+                (
+                    "pruned",
+                    models.BigIntegerField(
+                        default=0, help_text="newest number that retention removed"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('pruned__gte', 0), ('pruned__lte', models.F('head'))), name='stream_prunes_its_past')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("pruned__gte", 0), ("pruned__lte", models.F("head"))),
+                        name="stream_prunes_its_past",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='StreamEvent',
+            name="StreamEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.BigIntegerField()),
-                ('op', models.CharField(choices=[('add', 'added'), ('upd', 'updated'), ('del', 'deleted')], default='add', max_length=3)),
-                ('key', models.CharField(max_length=100)),
-                ('data', record.fields.StrictJSONField(help_text='empty when the thing is gone', null=True)),
-                ('created', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='record.stream')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+                (
+                    "op",
+                    models.CharField(
+                        choices=[("add", "added"), ("upd", "updated"), ("del", "deleted")],
+                        default="add",
+                        max_length=3,
+                    ),
+                ),
+                ("key", models.CharField(max_length=100)),
+                (
+                    "data",
+                    record.fields.StrictJSONField(
+                        help_text="empty when the thing is gone", null=True
+                    ),
+                ),
+                (
+                    "created",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "stream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="record.stream",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('stream', 'seq'), name='stream_seq_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("stream", "seq"), name="stream_seq_once")
+                ],
             },
         ),
     ]
