@@ -1,8 +1,9 @@
 """The site that the browser tests visit: the real application on a port, with a fixed market.
 
 Run as a program: it makes a database of its own, users of each plan with a session, then prints
-one line of JSON (address, sessions) and serves until it is stopped. What the market says follows
-the file `state.json` beside its logs, so that a test can ask for an empty or a broken market.
+one line of JSON (cookie name, session keys) and serves until it is stopped. What the market says
+follows a file, so that a test can ask for an empty or a broken market; signals to publish are read
+from the standard input.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +44,8 @@ def state() -> dict[str, Any]:
 
 def fix_market() -> None:
     """Let the selectors answer with the fixed market instead of what feeds stored."""
-    import record.remote
-    from market import computed, selectors
+    from market import selectors
+    from record import remote
     from tests.browser import payloads
     from tools_app import selectors as tools
 
@@ -63,7 +65,7 @@ def fix_market() -> None:
 
     def call(task: str, *args: Any, timeout: float) -> dict[str, Any]:
         if state().get("away"):
-            raise record.remote.Unavailable
+            raise remote.Unavailable
         if args[0] == "DULL":
             return {"fault": "symbol", "detail": "no options"}
         try:
@@ -90,7 +92,7 @@ def fix_market() -> None:
         {"runs": [], "days": []} if state().get("empty") else payloads.runs()
     )
     tools.signal_payloads = signal_payloads
-    computed.call = call
+    remote.call = call
 
 
 def make_people() -> dict[str, str]:
@@ -115,6 +117,18 @@ def make_people() -> dict[str, str]:
     return found
 
 
+def obey(commands: Any) -> None:
+    """Append the signals that arrive as lines of JSON: `{"channel", "key", "data"}`."""
+    from django.db import connection, transaction
+
+    from record import streams
+
+    for line in commands:
+        with transaction.atomic():
+            streams.append(**json.loads(line))
+        connection.close()
+
+
 def main() -> None:
     sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
     os.environ["PULSE_MODE"] = "test"
@@ -132,6 +146,7 @@ def main() -> None:
     told = {"cookie": settings.SESSION_COOKIE_NAME, "sessions": sessions}
     sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
+    threading.Thread(target=obey, args=(sys.stdin,), daemon=True).start()
     call_command("serve", port=int(sys.argv[1]))
 
 

@@ -1,7 +1,6 @@
 """Figures drawn on the server: geometry, words, escaping, and what is missing."""
 
 import itertools
-import math
 import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
@@ -35,7 +34,10 @@ def test_no_format_fails_and_missing_is_a_dash(value):
         (2.41e9, "+2.41bn"),
         (-2.41e9, "−2.41bn"),
         (999_999, "+1.00m"),
-        (12_345, "+12.35k"),
+        (12_345, "+12.3k"),
+        (999.6, "+1.00k"),
+        (9.996e6, "+10.0m"),
+        (1.5, "+1.50"),
         (123.4, "+123"),
         (0, "0.00"),
         (-0.001, "0.00"),
@@ -200,7 +202,7 @@ def test_words_say_levels_and_their_distance():
     assert words.distance(500, 500) == "at spot"
     assert words.distance(None, 500) == ""
     said = words.strikes(payload(), "gamma")
-    assert said.startswith("Net gamma exposure of SPY: +$400.00m per 1%")
+    assert said.startswith("Net gamma exposure of SPY: +$400m per 1%")
     assert "largest negative gamma at 500" in said
     assert "not known" in words.strikes({"symbol": "SPY"}, "vanna")
 

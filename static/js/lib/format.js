@@ -22,14 +22,14 @@ export function number(value, places = 2, plus = false) {
   return sign + text;
 }
 
-export function short(value, plus = false) {
+export function short(value, plus = false, digits = 3) {
   if (!known(value)) return MISSING;
+  const edge = 0.5 * 10 ** -digits;
+  const places = (size) => Math.max(0, digits - String(Math.trunc(Math.abs(size) * (1 + edge))).length);
   for (const [step, name] of STEPS) {
-    if (Math.round((Math.abs(value) / step) * 100) >= 100) {
-      return number(value / step, 2, plus) + name;
-    }
+    if (Math.abs(value) >= step * (1 - edge)) return number(value / step, places(value / step), plus) + name;
   }
-  return number(value, Math.abs(value) >= 100 ? 0 : 2, plus);
+  return number(value, places(value), plus);
 }
 
 export function money(value) {

@@ -4,4 +4,16 @@ import { refreshOn } from "../wire/refresh.js";
 
 const symbol = document.querySelector("[data-live]")?.dataset.live;
 if (symbol) refreshOn(`chain:${symbol}`, 2000);
+
+/** Begin where the money is: spot in the middle, the strikes between both sides in view. */
+function center() {
+  const region = document.querySelector(".chain-region");
+  const spot = region?.querySelector("tr.at-spot > th") ?? region?.querySelector("tbody th");
+  if (!spot) return;
+  region.scrollTop = spot.offsetTop - region.clientHeight / 2;
+  const beside = spot.closest("tr").cells[spot.cellIndex + 1];
+  region.scrollLeft = beside.offsetLeft - spot.offsetWidth / 2 - region.clientWidth / 2;
+}
+
+center();
 document.querySelector('.chips [aria-current="true"]')?.scrollIntoView({ block: "nearest", inline: "center" });

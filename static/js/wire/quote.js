@@ -9,6 +9,7 @@ export const FORMATS = {
   pct: (value) => percent(value, true),
   strike,
   money,
+  regime: (gamma) => (gamma > 0 ? "long gamma, dampens moves" : "short gamma, amplifies moves"),
 };
 
 const roots = document.querySelectorAll("[data-quote]");
@@ -92,7 +93,7 @@ export function paintExposure(exposure) {
   for (const element of document.querySelectorAll("[data-e]")) {
     const value = element.dataset.e.split(".").reduce((part, key) => part?.[key], exposure);
     const show = element.dataset.show;
-    const text = show === "away" ? away(value, exposure.spot) : show ? FORMATS[show](value) : value;
-    write(element, text ?? "not known", value);
+    const text = show === "away" ? away(value, exposure.spot) : FORMATS[show](value);
+    write(element, text, value);
   }
 }

@@ -8,9 +8,10 @@ const MOST = 200;
 const FRESH_MS = 4000;
 const SPEAK_MS = 5000;
 const GLYPHS = { up: "▲", down: "▼", "": "◆" };
-const READS = { up: "long", down: "short", "": "volatility" };
+const READS = { up: "Long", down: "Short", "": "Volatility" };
 
 const log = document.getElementById("signal-log");
+const list = log?.querySelector("ol");
 const news = document.getElementById("news");
 const announce = document.getElementById("announce");
 const seen = new Set();
@@ -34,11 +35,13 @@ function line(signal) {
   const link = document.createElement("a");
   link.href = `/tools/${encodeURIComponent(signal.tool.slug)}/`;
   link.textContent = signal.tool.name;
-  const says = `${signal.symbol} ${READS[reading]} at ${number(signal.price)}`;
-  what.append(link, " ", part("muted", says));
+  what.append(link);
   const score = part("score num", number(signal.score));
   score.title = `Score; fires from ${number(signal.threshold)}`;
-  const why = part("why", signal.reasons.map((reason) => reason.text).join("; "));
+  const why = part("why");
+  const says = document.createElement("b");
+  says.textContent = `${READS[reading]} at ${number(signal.price)}`;
+  why.append(says, `: ${signal.reasons.map((reason) => reason.text).join("; ")}`);
   item.append(when, glyph, what, score, why);
   return item;
 }
@@ -70,14 +73,14 @@ function insert(signals, fresh) {
       setTimeout(() => item.classList.remove("fresh"), FRESH_MS);
     }
   }
-  while (log.children.length > MOST) log.lastElementChild.remove();
+  while (list.children.length > MOST) list.lastElementChild.remove();
   if (fresh) speak(signals.at(-1));
 }
 
 /** Put a line where its number belongs: one that arrives late must not look newest. */
 function place(item, id) {
-  const after = [...log.children].find((other) => Number(other.dataset.key) < id);
-  log.insertBefore(item, after ?? null);
+  const after = [...list.children].find((other) => Number(other.dataset.key) < id);
+  list.insertBefore(item, after ?? null);
 }
 
 function tellHeld() {
@@ -99,7 +102,7 @@ function speak(signal) {
   spoken = Date.now();
   const voice = document.getElementById("signal-voice") ?? makeVoice();
   const reading = READS[side(signal.side)];
-  voice.textContent = `${signal.tool.name}, ${signal.symbol} ${reading}, score ${number(signal.score)}`;
+  voice.textContent = `${signal.tool.name}, ${signal.symbol} ${reading.toLowerCase()}, score ${number(signal.score)}`;
 }
 
 function makeVoice() {
@@ -132,7 +135,7 @@ export function followSignals(channels) {
 }
 
 if (log) {
-  for (const item of log.children) seen.add(item.dataset.key);
+  for (const item of list.children) seen.add(item.dataset.key);
   news.firstElementChild.addEventListener("click", release);
   onPause((paused) => !paused && held.length && release());
   followSignals((log.dataset.channels ?? "").split(" ").filter(Boolean));
