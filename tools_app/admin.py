@@ -50,7 +50,7 @@ class CursorAdmin(ReadOnly):
     def evaluate_again(self, request: HttpRequest, rows: QuerySet[Cursor]) -> None:
         """Order the evaluation of each chosen run."""
         for run_id in set(rows.values_list("run_id", flat=True)):
-            outbox.enqueue("tools_app.evaluate_run", run_id, None, queue="live")
+            outbox.enqueue("tools_app.evaluate_run", run_id, None)
             audit.write(
                 "operators",
                 actor=str(request.user),

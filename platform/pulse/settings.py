@@ -301,6 +301,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_DEFAULT_QUEUE = "bulk"
 CELERY_TASK_ROUTES = {
     "market.*": {"queue": "live"},
+    "record.answer": {"queue": "live"},
     "tools_app.*": {"queue": "live"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

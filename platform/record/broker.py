@@ -81,6 +81,9 @@ def task_named(name: str) -> Task[Any, Any]:
 
 
 def queue_of(task: Task[Any, Any]) -> str:
-    """Return the queue that a task declares, or the default one."""
-    name: str = getattr(task, "queue", None) or current_app.conf.task_default_queue
-    return name
+    """Return the queue that a task declares, or else that to which the settings route it."""
+    declared = getattr(task, "queue", None)
+    if declared:
+        return str(declared)
+    route: Any = current_app.amqp.router.route({}, task.name)
+    return str(route["queue"].name)

@@ -47,7 +47,7 @@ def prune() -> None:
     retention.prune()
 
 
-@shared_task(name="record.answer", base=PulseTask, queue="live")
+@shared_task(name="record.answer", base=PulseTask)
 def answer(call_id: str, task: str, args: list[Any]) -> None:
     """Run a task for a request that waits for its result."""
     remote.answer(call_id, task, args)

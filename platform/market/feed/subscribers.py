@@ -19,4 +19,4 @@ def rows_stored(run_id: int, *, arrived: float) -> None:
     `arrived` is when the snapshot reached the feed, in seconds since the epoch.
     """
     for task in _tasks:
-        enqueue(task, run_id, arrived, queue="live")
+        enqueue(task, run_id, arrived)
