@@ -25,8 +25,11 @@ $(VENV)/.dev: $(VENV)/.run
 	@$(PIP) install -c constraints.txt -e ".[dev]"
 	@touch $@
 
-assets: $(VENV)/.run
+static/vendor/manifest.json: package-lock.json $(VENV)/.run
 	@$(BIN)/python manage.py fetch_assets
+	@test ! -e $@ || touch $@
+
+assets: static/vendor/manifest.json
 
 up: $(VENV)/.run assets
 	@exec $(BIN)/python -W ignore manage.py up

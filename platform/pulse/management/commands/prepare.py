@@ -1,13 +1,13 @@
 """`manage.py prepare`: bring the database, the demo and the static files up to date."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+
+from pulse import preparation
 
 
 class Command(BaseCommand):
@@ -23,18 +23,8 @@ class Command(BaseCommand):
     def gather_static(self) -> None:
         """Run collectstatic when a static file changed since the last time."""
         stamp = Path(settings.STATIC_ROOT) / ".stamp"
-        now = fingerprint()
+        now = preparation.static_fingerprint()
         if stamp.exists() and stamp.read_text() == now:
             return
         call_command("collectstatic", interactive=False, clear=True, verbosity=0)
         stamp.write_text(now)
-
-
-def fingerprint() -> str:
-    """Return a digest of the names, sizes and times of all static files."""
-    digest = hashlib.sha256()
-    for finder in get_finders():
-        for name, storage in finder.list([]):
-            info = Path(storage.path(name)).stat()
-            digest.update(f"{name} {info.st_size} {info.st_mtime_ns}\n".encode())
-    return digest.hexdigest()

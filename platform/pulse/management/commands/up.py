@@ -10,9 +10,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from pulse import supervisor
+from pulse import preparation, supervisor
 from pulse.embedded import ServerFailedError
 from pulse.supervisor import AlreadyRunningError, Supervisor, say
+
+MANAGE = (sys.executable, "-W", "ignore", "manage.py")
 
 
 class Command(BaseCommand):
@@ -49,43 +51,48 @@ class Command(BaseCommand):
         try:
             house.start_servers()
             self.prepare()
-            self.start_apps(house, options)
-            port = house.address.rsplit(":", 1)[1]
-            if house.wait_for(lambda: serves(int(port)), 60):
+            port = supervisor.free_port(options["port"])
+            house.address = f"http://localhost:{port}"
+            house.add("web", *MANAGE, "serve", "--port", str(port))
+            # Alone first: on two cores everything else at once would keep people waiting.
+            if house.wait_for(lambda: serves(port), 60):
                 self.welcome(house, time.monotonic() - began)
+            self.start_others(house, options)
             house.watch()
         finally:
             house.stop()
 
     def prepare(self) -> None:
-        """Migrate, seed the demo and gather the static files."""
+        """Migrate, seed the demo and gather the static files, when any of that changed."""
+        stamp = settings.VAR_DIR / "postgres" / "pulse-prepared"
+        now = preparation.fingerprint()
+        if not os.environ.get("DATABASE_URL") and preparation.read(stamp) == now:
+            say("prepare", "nothing changed")
+            return
         path = settings.VAR_DIR / "log" / "prepare.log"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as log:
             supervisor.run_step(
                 "prepare", log, sys.executable, "manage.py", "prepare", cwd=settings.BASE_DIR
             )
+        if stamp.parent.exists():
+            stamp.write_text(now)
 
-    def start_apps(self, house: Supervisor, options: dict[str, Any]) -> None:
-        """Start the application processes."""
-        port = supervisor.free_port(options["port"])
-        house.address = f"http://localhost:{port}"
-        python = sys.executable
-        manage = (python, "-W", "ignore", "manage.py")
-        celery = (python, "-W", "ignore", "-m", "celery", "-A", "pulse")
+    def start_others(self, house: Supervisor, options: dict[str, Any]) -> None:
+        """Start the workers, the beat and the feeds."""
+        celery = (sys.executable, "-W", "ignore", "-m", "celery", "-A", "pulse")
         worker = (*celery, "worker", "--loglevel", "WARNING", "--without-gossip")
-        house.add("web", *manage, "serve", "--port", str(port))
         house.add("live", *worker, "-Q", "live", "-P", "threads", "-c", "2", "-n", "live@%h")
         bulk = "execution,bulk,ml,alerts"
         house.add("bulk", *worker, "-Q", bulk, "-P", "solo", "-n", "bulk@%h")
         house.add("beat", *celery, "beat", "--loglevel", "WARNING", "--pidfile", "")
         if not options["no_feed"]:
             house.add(
-                "feed", *manage, "feed", "--source", "simulator",
+                "feed", *MANAGE, "feed", "--source", "simulator",
                 "--seed", str(options["seed"]), "--speed", str(options["speed"]),
                 "--warm", str(options["warm"]),
             )  # fmt: skip
-        house.add("replay", *manage, "feed", "--serve")
+        house.add("replay", *MANAGE, "feed", "--serve")
 
     def welcome(self, house: Supervisor, seconds: float) -> None:
         """Print the address and the demo logins."""
