@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from market.selectors import newest_run
-
 from market.frames import Frame, Kind, Missing
 from market.framestore import read_rows
 from market.payloads import iso, number
+from market.selectors import newest_run
 from tools_app.contract import Evaluation, Tool
 from tools_app.registry import catalogue
 from tools_app.rows import RowsError, frame_from

@@ -13,7 +13,6 @@ from tools_app.models import Cursor, Signal
 from tools_app.payloads import Payload, signal_payload, tool_payload
 from tools_app.registry import catalogue
 
-
 SNAPSHOT_SIGNALS = 100
 
 
