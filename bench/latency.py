@@ -23,6 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "platform")]
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pulse.settings")
+
 WATCH = """
 async () => {
   const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
@@ -106,7 +108,7 @@ def main() -> None:
                 page.goto(f"{address}/accounts/login/")
                 page.fill("input[name=login]", "proplus@pulse.example")
                 page.fill("input[name=password]", DEMO_PASSWORD)
-                page.click("button[type=submit]")
+                page.press("input[name=password]", "Enter")
                 page.wait_for_url("**/dashboard/**")
                 page.evaluate(WATCH)
                 time.sleep(options.minutes * 60)

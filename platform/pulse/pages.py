@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,10 +15,12 @@ from django.views.decorators.http import require_GET
 from market import selectors as market
 from market.computed import exposure_of
 from market.views import chosen_symbol, remember
-from pulse import assets
+from pulse import assets, supervisor
 from pulse.health import dependencies
 from pulse.metrics import queue_lengths
+from record import heartbeat
 from record.access import OPERATOR, PUBLIC, entitled
+from record.selectors import jobs_state, outbox_state
 from tools_app import selectors as tools
 
 RECENT_SIGNALS = 30
@@ -71,15 +74,31 @@ def status(request: HttpRequest) -> HttpResponse:
     """Show operators the dependencies, the queues and the feeds."""
     found = dependencies()
     up = all(item["ok"] for item in found.values())
+    database = found["database"]["ok"]
+    workers = _workers()
+    outbox = outbox_state() if database else None
     context = {
         "page": "status",
         "dependencies": found,
         "queues": queue_lengths(),
-        "feed": market.feed_payload() if found["database"]["ok"] else None,
-        "all_well": up,
+        "workers": workers,
+        "outbox": outbox,
+        "jobs": jobs_state() if database else None,
+        "house": supervisor.read_state(settings.VAR_DIR),
+        "feed": market.feed_payload() if database else None,
+        "up": up,
+        "all_well": up and not (outbox and outbox["failed"]),
     }
     parts = bool(getattr(request, "htmx", False))
     return render(request, "pulse/status_parts.html" if parts else "pulse/status.html", context)
+
+
+def _workers() -> list[heartbeat.Life] | None:
+    """Return the last signs of life of beat and of each queue's workers, None without Redis."""
+    try:
+        return list(heartbeat.read().values())
+    except redis.RedisError:
+        return None
 
 
 class Credit(NamedTuple):
