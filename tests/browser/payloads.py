@@ -144,8 +144,10 @@ def reasons(tier: str) -> list[dict[str, Any]]:
     return [{"label": t[:8], "value": None, "unit": "", "text": t} for t in texts]
 
 
-def runs() -> dict[str, Any]:
+def runs(owner: int | None) -> dict[str, Any]:
+    """Runs in every state; the paused one belongs to `owner`."""
     base = {
+        "owner": None,
         "paused": False, "error": "", "heartbeat": iso(NOW), "started": iso(OPEN),
         "session_date": "2026-11-20", "desired": "running", "expected_s": 1.0, "stale": False,
         "age_s": 0.6, "finished": None,
@@ -162,7 +164,7 @@ def runs() -> dict[str, Any]:
     }  # fmt: skip
     failed = {**ended, "id": 5, "state": "failed", "error": "no snapshots of GOOG on that day"}
     paused = {**running, "id": 4, "symbol": "GOOG", "source": "replay", "simulated": False,
-              "state": "paused", "desired": "paused", "paused": True}  # fmt: skip
+              "state": "paused", "owner": owner, "desired": "paused", "paused": True}  # fmt: skip
     return {
         "runs": [running, paused, ended, failed],
         "days": [{"symbol": "GOOG", "date": "2015-12-24", "snapshots": 210}],

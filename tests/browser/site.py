@@ -82,6 +82,11 @@ def fix_market() -> None:
             found = [s for s in found if s["symbol"] == filters["symbol"]]
         return found[:limit]
 
+    def owner() -> int:
+        from accounts.models import User
+
+        return User.objects.get(email="pro@pulse.example").pk
+
     selectors.symbols = symbols
     selectors.exposure_state = exposure_state
     selectors.quote_payload = lambda symbol, at=None: payloads.quote(
@@ -89,7 +94,7 @@ def fix_market() -> None:
     )
     selectors.price_series = lambda run, day=None: payloads.prices()
     selectors.feed_payload = lambda: (
-        {"runs": [], "days": []} if state().get("empty") else payloads.runs()
+        {"runs": [], "days": []} if state().get("empty") else payloads.runs(owner())
     )
     tools.signal_payloads = signal_payloads
     remote.call = call

@@ -69,6 +69,7 @@ def test_the_palette_finds_a_page(page):
 
 def test_the_palette_says_when_nothing_matches_and_closes(page):
     page.keyboard.press("/")
+    expect(page.locator("#palette input")).to_be_focused()
     page.keyboard.type("zzzz")
     expect(page.get_by_text("Nothing matches.")).to_be_visible()
     page.keyboard.press("Escape")

@@ -161,6 +161,8 @@ def test_a_quote_moves_in_place(market, opened):
     state.publish_state("quote:SPY", "SPY", {**payloads.quote("SPY"), "last": 498.76})
     expect(page.locator('.stat [data-q="last"]')).to_have_text("498.76", timeout=10_000)
     expect(page.locator('.clock [data-q="last"]')).to_have_text("498.76")
+    state.publish_state("quote:SPY", "SPY", payloads.quote("SPY"))
+    expect(page.locator('.clock [data-q="last"]')).to_have_text("513.40", timeout=10_000)
 
 
 def test_the_figures_follow_the_channel(market, opened):

@@ -53,7 +53,7 @@ class PulseChart extends HTMLElement {
     this.markers = createSeriesMarkers(this.series, []);
     this.#marks();
     this.chart.timeScale().fitContent();
-    for (const canvas of this.querySelectorAll("canvas")) canvas.setAttribute("aria-hidden", "true");
+    for (const child of this.children) child.setAttribute("aria-hidden", "true");
     this.recolor = () => this.#recolor();
     document.addEventListener("themechange", this.recolor);
     if (this.dataset.symbol) this.#follow();

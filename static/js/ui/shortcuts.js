@@ -85,7 +85,7 @@ function expiry(which) {
 }
 
 function row(step) {
-  const rows = [...document.querySelectorAll(ROWS)].filter((item) => item.offsetParent !== null);
+  const rows = [...document.querySelectorAll(ROWS)].filter((item) => item.checkVisibility());
   if (!rows.length) return false;
   const at = rows.indexOf(document.activeElement?.closest(ROWS));
   const next = rows[Math.min(rows.length - 1, Math.max(0, at + step))];

@@ -16,6 +16,7 @@ const roots = document.querySelectorAll("[data-quote]");
 const panel = document.querySelector("[data-live]");
 const symbol = panel?.dataset.live ?? roots[0]?.dataset.quote;
 let arrived = startAge();
+let first = true; // the first snapshot may be as old as the page
 let expected = panel?.dataset.expect ? Number(panel.dataset.expect) : null;
 
 function startAge() {
@@ -77,7 +78,8 @@ if (symbol) {
     onEvent: (event) => heard(event.data),
     onSnapshot: (snapshot) => {
       const quote = snapshot.data[symbol];
-      if (quote) paint(quote);
+      if (quote) (first ? paint : heard)(quote);
+      first = false;
     },
   });
   onPause((paused) => {

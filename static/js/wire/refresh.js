@@ -4,6 +4,7 @@
  */
 
 import { live } from "../live/live.js";
+import { loadHtmx } from "../lib/htmx.js";
 import { isPaused, onPause } from "../lib/pause.js";
 
 const POLL_MS = 5000;
@@ -14,8 +15,9 @@ export function refreshOn(channel, everyMs) {
   let last = Date.now();
   let timer = null;
   let wanted = false;
+  let first = true; // what the page already shows
 
-  function ask() {
+  async function ask() {
     timer = null;
     if (isPaused() || document.hidden) {
       wanted = true;
@@ -23,14 +25,20 @@ export function refreshOn(channel, everyMs) {
     }
     wanted = false;
     last = Date.now();
-    source.dispatchEvent(new CustomEvent("pulse:refresh"));
+    await loadHtmx().then(
+      () => source.dispatchEvent(new CustomEvent("pulse:refresh")),
+      () => (wanted = true),
+    );
   }
 
   function soon() {
     timer ??= setTimeout(ask, Math.max(0, last + everyMs - Date.now()));
   }
 
-  live.subscribe(channel, { onEvent: soon });
+  live.subscribe(channel, {
+    onEvent: soon,
+    onSnapshot: () => (first ? (first = false) : soon()),
+  });
   onPause((paused) => !paused && wanted && soon());
   document.addEventListener("visibilitychange", () => !document.hidden && wanted && soon());
   document.addEventListener("live:restored", soon);
