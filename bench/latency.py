@@ -110,6 +110,7 @@ def main() -> None:
                 page.fill("input[name=password]", DEMO_PASSWORD)
                 page.press("input[name=password]", "Enter")
                 page.wait_for_url("**/dashboard/**")
+                page.wait_for_selector("#signal-log ol", state="attached", timeout=60_000)
                 page.evaluate(WATCH)
                 time.sleep(options.minutes * 60)
                 signals = page.evaluate("() => window.__signals()")

@@ -21,6 +21,7 @@ from record.access import entitled
 
 SYMBOL_COOKIE = "symbol"
 A_YEAR_S = 31_536_000
+LOOK_AGAIN_S = 4
 GREEKS = ("gamma", "vanna", "charm")
 COLUMN_SETS = ("first", "price", "second", "third", "greeks")
 STRIKES = ("20", "40", "all")
@@ -50,6 +51,12 @@ def known_symbol(symbol: str) -> str:
     return wanted
 
 
+def look_again(response: HttpResponse) -> HttpResponse:
+    """Let the browser ask again soon: a feed that just started has its first minute in seconds."""
+    response["Refresh"] = str(LOOK_AGAIN_S)
+    return response
+
+
 def remember(response: HttpResponse, symbol: str) -> HttpResponse:
     """Keep the symbol for the pages that name none."""
     response.set_cookie(SYMBOL_COOKIE, symbol, max_age=A_YEAR_S, samesite="Lax", httponly=True)
@@ -71,7 +78,8 @@ def exposure_home(request: HttpRequest) -> HttpResponse:
     """Lead to the exposure of the chosen symbol, or say that there is none yet."""
     symbol = chosen_symbol(request, selectors.symbols())
     if symbol is None:
-        return render(request, "market/nothing.html", {"page": "exposure", "what": "Exposure"})
+        context = {"page": "exposure", "what": "Exposure"}
+        return look_again(render(request, "market/nothing.html", context))
     return redirect("market:exposure", symbol)
 
 
@@ -81,7 +89,8 @@ def chain_home(request: HttpRequest) -> HttpResponse:
     """Lead to the option chain of the chosen symbol, or say that there is none yet."""
     symbol = chosen_symbol(request, selectors.symbols())
     if symbol is None:
-        return render(request, "market/nothing.html", {"page": "chain", "what": "Option chain"})
+        context = {"page": "chain", "what": "Option chain"}
+        return look_again(render(request, "market/nothing.html", context))
     return redirect("market:chain", symbol)
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from market import selectors as market
 from market.computed import exposure_of
-from market.views import chosen_symbol, remember
+from market.views import chosen_symbol, look_again, remember
 from pulse import assets, supervisor
 from pulse.health import dependencies
 from pulse.metrics import queue_lengths
@@ -52,7 +52,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if symbol is not None:
         context |= _dashboard_of(request, symbol)
     response = render(request, "pulse/dashboard.html", context)
-    return remember(response, symbol) if symbol is not None else response
+    if symbol is None or context["quote"] is None:
+        return look_again(response)
+    return remember(response, symbol)
 
 
 def _dashboard_of(request: HttpRequest, symbol: str) -> dict[str, Any]:
@@ -64,7 +66,9 @@ def _dashboard_of(request: HttpRequest, symbol: str) -> dict[str, Any]:
         "exposure": exposure.body,
         "fault": exposure.fault,
         "prices": market.price_series(run) if run is not None else None,
-        "signals": tools.signal_payloads(request.user, symbol=symbol, limit=RECENT_SIGNALS),
+        "signals": tools.signal_payloads(
+            request.user, symbol=symbol, run=run, limit=RECENT_SIGNALS
+        ),
     }
 
 

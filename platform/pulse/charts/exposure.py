@@ -14,6 +14,7 @@ TOP: Final = 18.0
 STRIKES: Final = 41
 TAG_GAP: Final = 14.0
 PROFILE_HEIGHT: Final = 236.0
+ROOM: Final = 0.32  # share of the width that a level's name needs
 LABELS: Final = -8  # in the left gutter
 UNITS: Final = {"gamma": "$ per 1%", "vanna": "$ per vol point", "charm": "$ per day"}
 
@@ -212,9 +213,9 @@ def _half(points: Sequence[tuple[float, float]], place: Any, zero: float, positi
 def _profile_marks(payload: Mapping[str, Any], low: float, high: float) -> list[str]:
     drawn = []
     lines = {"spot": 11.0, "zero": 25.0}  # a line of text each, so that near levels do not collide
-    for mark in marks(payload):
-        if mark.kind not in lines or not low <= mark.level <= high:
-            continue
+    shown = [m for m in marks(payload) if m.kind in lines and low <= m.level <= high]
+    lowest = min((mark.level for mark in shown), default=0.0)
+    for mark in shown:
         share = svg.scaled(mark.level, low, high)
         x, y = svg.percent(share), lines[mark.kind]
         drawn.append(
@@ -227,7 +228,8 @@ def _profile_marks(payload: Mapping[str, Any], low: float, high: float) -> list[
                 y2=PROFILE_HEIGHT - 26,
             )
         )
-        left = share > 0.5
+        outward = mark.level == lowest if len(shown) > 1 else share > 0.5
+        left = share > ROOM if outward else share > 1 - ROOM
         drawn.append(
             svg.text(
                 f"{mark.name} {number(mark.level)}",
