@@ -119,6 +119,7 @@ class PulseChart extends HTMLElement {
         borderColor: line,
         timeVisible: true,
         secondsVisible: false,
+        rightOffset: 8,
         tickMarkFormatter: (time) => eastern(time * 1000),
       },
       localization: {

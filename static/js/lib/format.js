@@ -72,21 +72,13 @@ export function hours(minutes) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-const clocks = {
-  seconds: clock({ second: "2-digit" }),
-  minutes: clock({}),
-};
+const clock = new Intl.DateTimeFormat("en-GB", {
+  timeZone: "America/New_York",
+  hour: "2-digit",
+  minute: "2-digit",
+});
 
-function clock(more) {
-  return new Intl.DateTimeFormat("en-GB", {
-    timeZone: "America/New_York",
-    hour: "2-digit",
-    minute: "2-digit",
-    ...more,
-  });
-}
-
-/** An instant on New York's clock: `14:32`, with seconds when asked. */
-export function eastern(instant, withSeconds = false) {
-  return clocks[withSeconds ? "seconds" : "minutes"].format(new Date(instant));
+/** An instant on New York's clock: `14:32`. */
+export function eastern(instant) {
+  return clock.format(new Date(instant));
 }

@@ -25,7 +25,7 @@ function line(signal) {
   const reading = side(signal.side);
   const time = Object.assign(document.createElement("time"), {
     dateTime: signal.time,
-    textContent: eastern(signal.time, true),
+    textContent: eastern(signal.time),
   });
   const when = part("when");
   when.append(time);
