@@ -72,7 +72,10 @@ def _to_login(request: HttpRequest) -> HttpResponse:
     htmx = getattr(request, "htmx", None)
     if htmx:
         # A part of a page cannot hold the login: the whole page goes there and comes back.
-        back = htmx.current_url_abs_path or "/"
+        try:
+            back = htmx.current_url_abs_path or "/"
+        except ValueError:  # the header is not an address
+            back = "/"
         return HttpResponseClientRedirect(redirect_to_login(back).url)
     if request.method in {"GET", "HEAD"}:
         return redirect_to_login(request.get_full_path())

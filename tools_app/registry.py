@@ -44,10 +44,8 @@ class Catalogue:
 
     def get(self, key: int | str) -> Tool:
         """Return a tool by id, by its id in digits, or by slug; LookupError when there is none."""
-        if isinstance(key, str) and not key.isdecimal():
-            found = self._by_slug.get(key)
-        else:
-            found = self._by_id.get(int(key))
+        numeric = isinstance(key, int) or (key.isascii() and key.isdecimal() and len(key) < 10)
+        found = self._by_id.get(int(key)) if numeric else self._by_slug.get(str(key))
         if found is None:
             raise LookupError(f"no tool {key!r}")
         return found

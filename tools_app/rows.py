@@ -71,7 +71,7 @@ def _times(given: Any, faults: list[tuple[str, str]]) -> IntArray:
     for row, text in enumerate(given):
         try:
             times[row] = to_ns(dt.datetime.fromisoformat(text))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             faults.append((f"/data/time/{row}", "not an ISO 8601 instant with an offset"))
             return times
         if row and times[row] <= times[row - 1]:
@@ -88,7 +88,8 @@ def _columns(
         return {}
     known = accepted(tool.kind, tool)
     columns: dict[str, FloatArray] = {}
-    for name, values in given.items():
+    for told, values in given.items():
+        name = str(told).encode("utf-8", "replace").decode()
         path = f"/data/columns/{name}"
         if name not in known:
             faults.append((path, f"unknown column; {tool.slug} reads {', '.join(known)}"))

@@ -7,7 +7,6 @@ from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from record.remote import call
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
@@ -17,6 +16,7 @@ from rest_framework.views import APIView
 from market import selectors
 from market.bars import Bars, read_bars
 from market.payloads import Payload, iso, numbers
+from record.remote import call
 
 AT = OpenApiParameter(
     "at",
@@ -137,7 +137,12 @@ class BarsView(APIView):
             )
         at = instant(request, "at")
         end = instant(request, "end") or at or dt.datetime.now(dt.UTC)
-        start = instant(request, "start") or end - dt.timedelta(seconds=int(interval) * 500)
+        try:
+            start = instant(request, "start") or end - dt.timedelta(seconds=int(interval) * 500)
+        except OverflowError:
+            raise ValidationError(
+                {"end": ["Give a later instant; there are no bars then."]}
+            ) from None
         bars = read_bars(symbol.upper(), interval=int(interval), start=start, end=end, at=at)
         if len(bars) > BARS_MOST:
             raise ValidationError({"start": [f"{len(bars)} bars; ask for at most {BARS_MOST}."]})

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import redis
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
@@ -16,6 +16,8 @@ from market import selectors as market
 from market.computed import exposure_of
 from market.views import chosen_symbol, look_again, remember
 from pulse import assets, supervisor
+from pulse.api.errors import CONTENT_TYPE, problem
+from pulse.guard import API
 from pulse.health import dependencies
 from pulse.metrics import queue_lengths
 from record import heartbeat
@@ -24,6 +26,13 @@ from record.selectors import jobs_state, outbox_state
 from tools_app import selectors as tools
 
 RECENT_SIGNALS = 30
+PROBLEMS = {
+    403: "This is not for you.",
+    404: "There is nothing at this address; /api/docs/ lists the addresses.",
+    500: "Something broke; the id finds it in the log.",
+    503: "The database does not answer; try again in a few seconds.",
+}
+CODES = {403: "permission_denied", 404: "not_found", 500: "error", 503: "service_away"}
 
 
 @require_GET
@@ -148,11 +157,15 @@ def _text(path: Path) -> str:
 
 
 def _error(request: HttpRequest, code: int) -> HttpResponse:
-    """Render an error page without touching session, user or database."""
+    """Render an error page, or a problem for the API; touches no session, user or database."""
+    request_id = getattr(request, "request_id", "")
+    if request.path.startswith(API):
+        told = problem(code, PROBLEMS[code], code=CODES[code], request_id=request_id)
+        return JsonResponse(told, status=code, content_type=CONTENT_TYPE)
     body = render_to_string(
         f"{code}.html",
         {
-            "request_id": getattr(request, "request_id", ""),
+            "request_id": request_id,
             "theme": _theme(request),
         },
     )

@@ -30,6 +30,8 @@ class FeedError(ValueError):
 def stored_underlying(symbol: str) -> Instrument | None:
     """Return the underlying of a symbol or option root that has recorded snapshots."""
     wanted = symbol.strip().upper()
+    if "\x00" in wanted:
+        return None
     names = Q(symbol=wanted) | Q(symbol=occ.rule(wanted).underlying if wanted else "")
     recorded = Snapshot.objects.filter(run=None).values("underlying")
     return Instrument.objects.filter(names, pk__in=recorded).order_by("symbol").first()
@@ -80,7 +82,11 @@ def request_replay(
         raise FeedError(
             "symbol", f"nothing recorded of {symbol!r}; import a day with manage.py import_market"
         )
-    if calendars.session(date) is None:
+    try:
+        session = calendars.session(date)
+    except calendars.CalendarError as error:
+        raise FeedError("date", f"{error}; choose a stored day") from error
+    if session is None:
         raise FeedError("date", f"{date} has no session; choose a trading day")
     if date not in {day for _, day, _ in stored_days(underlying.symbol)}:
         raise FeedError(

@@ -22,6 +22,9 @@ class SchemaView(SpectacularJSONAPIView):
 
     entitlement = PUBLIC
 
+    def _get_filename(self, request: Any, version: Any) -> str:
+        return "pulse.json"
+
 
 @dataclass(frozen=True)
 class Field:

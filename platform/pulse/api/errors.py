@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DataError
 from django.http import Http404
 from rest_framework import exceptions
@@ -24,6 +24,14 @@ class ServiceAwayError(exceptions.APIException):
     default_detail = "The numerics worker did not answer in time; try again in a few seconds."
     default_code = "service_away"
     wait = 5
+
+
+class TooLargeError(exceptions.APIException):
+    """The body is larger than the platform reads."""
+
+    status_code = 413
+    default_detail = "The body is too large; send it in parts."
+    default_code = "too_large"
 
 
 def _paths(detail: Any, path: str = "") -> list[dict[str, str]]:
@@ -66,6 +74,8 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
         # NUL in a text, a number beyond its column: the caller's value, found by the database.
         said = str(exc).splitlines()[0]
         exc = exceptions.ParseError(f"A value cannot be looked up or stored: {said}.")
+    if isinstance(exc, RequestDataTooBig):
+        exc = TooLargeError()
     response = exception_handler(exc, context)
     if response is None:
         return None

@@ -19,25 +19,12 @@ register = template.Library()
 register.filter("side", fmt.side)
 register.filter("hours", fmt.span)
 register.filter("age", fmt.age)
-register.filter("sig", fmt.significant)
 
 
 @register.filter
 def num(value: Any, places: int = 2) -> str:
     """Show a number with `places` decimals."""
     return fmt.number(value, places)
-
-
-@register.filter
-def plus(value: Any, places: int = 2) -> str:
-    """Show a number with its sign."""
-    return fmt.number(value, places, plus=True)
-
-
-@register.filter
-def short(value: Any) -> str:
-    """Show a large number in short form."""
-    return fmt.short(value)
 
 
 @register.filter
@@ -51,13 +38,6 @@ def money(value: Any) -> str:
 def pct(value: Any, places: int = 2) -> str:
     """Show a percentage with its sign."""
     return fmt.percent(value, places, plus=True)
-
-
-@register.filter
-def share(value: Any, places: int = 0) -> str:
-    """Show a share of one as a percentage without a sign."""
-    found = fmt.finite(value)
-    return fmt.percent(None if found is None else found * 100, places)
 
 
 @register.filter
@@ -84,12 +64,6 @@ def et(value: Any, pattern: str = "%H:%M:%S") -> SafeString:
         '<time datetime="{}" data-et="{}">{}</time>', found.isoformat(), pattern,
         fmt.eastern(found, pattern),
     )  # fmt: skip
-
-
-@register.filter
-def et_text(value: Any, pattern: str = "%H:%M:%S") -> str:
-    """Show an instant on New York's clock as plain text."""
-    return fmt.eastern(value, pattern)
 
 
 @register.filter
