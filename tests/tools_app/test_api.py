@@ -95,7 +95,7 @@ def test_signals_are_paged_newest_first_and_filtered(signals):
         ("run=x", 400),
         ("run=-1", 400),
         ("tool=99", 404),
-        ("tool=%00", 404),
+        ("tool=%00", 400),
         ("symbol=%00", 400),
     ],
 )
