@@ -8,7 +8,6 @@ import pytest
 from quant import bsm
 from quant.chain import Chain
 
-
 MINUTE = 60 * 10**9
 NOW = 1_515_166_200 * 10**9
 

@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import record.fields
 from django.db import migrations, models
+
+import record.fields
 
 
 class Migration(migrations.Migration):
