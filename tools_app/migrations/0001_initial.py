@@ -5,51 +5,105 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('market', '0002_storage'),
+        ("market", "0002_storage"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Cursor',
+            name="Cursor",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=16)),
-                ('through', models.DateTimeField(help_text='time of the last row that was evaluated', null=True)),
-                ('rows', models.PositiveIntegerField(default=0)),
-                ('tallies', models.JSONField(default=dict, help_text='{tool id: {rows, scored, fired, missing: {reason: rows}}}')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='cursors', to='market.feedrun')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=16)),
+                (
+                    "through",
+                    models.DateTimeField(
+                        help_text="time of the last row that was evaluated", null=True
+                    ),
+                ),
+                ("rows", models.PositiveIntegerField(default=0)),
+                (
+                    "tallies",
+                    models.JSONField(
+                        default=dict,
+                        help_text="{tool id: {rows, scored, fired, missing: {reason: rows}}}",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="cursors",
+                        to="market.feedrun",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('run', 'kind'), name='cursor_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("run", "kind"), name="cursor_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Signal',
+            name="Signal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tool_id', models.PositiveSmallIntegerField()),
-                ('tool_slug', models.SlugField()),
-                ('tool_tier', models.CharField(max_length=16)),
-                ('tool_version', models.CharField(max_length=16)),
-                ('params_digest', models.CharField(max_length=64)),
-                ('symbol', models.CharField(max_length=32)),
-                ('time', models.DateTimeField(help_text='market time of the frame row that fired')),
-                ('score', models.FloatField()),
-                ('threshold', models.FloatField()),
-                ('side', models.SmallIntegerField(choices=[(-1, 'short'), (0, 'volatility, no side'), (1, 'long')])),
-                ('price', models.FloatField(help_text='underlying at that row', null=True)),
-                ('reasons', models.JSONField(help_text='conditions with their values, as shown')),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('row', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='market.framerow')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='signals', to='market.feedrun')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("tool_id", models.PositiveSmallIntegerField()),
+                ("tool_slug", models.SlugField()),
+                ("tool_tier", models.CharField(max_length=16)),
+                ("tool_version", models.CharField(max_length=16)),
+                ("params_digest", models.CharField(max_length=64)),
+                ("symbol", models.CharField(max_length=32)),
+                ("time", models.DateTimeField(help_text="market time of the frame row that fired")),
+                ("score", models.FloatField()),
+                ("threshold", models.FloatField()),
+                (
+                    "side",
+                    models.SmallIntegerField(
+                        choices=[(-1, "short"), (0, "volatility, no side"), (1, "long")]
+                    ),
+                ),
+                ("price", models.FloatField(help_text="underlying at that row", null=True)),
+                ("reasons", models.JSONField(help_text="conditions with their values, as shown")),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "row",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="market.framerow",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="signals",
+                        to="market.feedrun",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['symbol', '-time'], name='signal_symbol_time'), models.Index(fields=['tool_id', '-time'], name='signal_tool_time')],
-                'constraints': [models.UniqueConstraint(fields=('run', 'tool_id', 'time'), name='signal_once')],
+                "indexes": [
+                    models.Index(fields=["symbol", "-time"], name="signal_symbol_time"),
+                    models.Index(fields=["tool_id", "-time"], name="signal_tool_time"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("run", "tool_id", "time"), name="signal_once")
+                ],
             },
         ),
     ]
