@@ -25,6 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "platform")]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pulse.settings")
 
+SETTLE_S = 25  # the first session's warm minutes are played at once and evaluated one by one
 WATCH = """
 async () => {
   const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
@@ -111,6 +112,7 @@ def main() -> None:
                 page.press("input[name=password]", "Enter")
                 page.wait_for_url("**/dashboard/**")
                 page.wait_for_selector("#signal-log ol", state="attached", timeout=60_000)
+                time.sleep(SETTLE_S)
                 page.evaluate(WATCH)
                 time.sleep(options.minutes * 60)
                 signals = page.evaluate("() => window.__signals()")
