@@ -55,6 +55,8 @@ def test_old_data_is_dimmed_and_says_its_age(market, opened):
     badge = page.locator("main [data-stale]").first
     expect(badge).to_contain_text("old (expected every 1 s)")
     expect(page.locator("[data-live]")).to_have_class("stack is-stale")
+    page.wait_for_timeout(1500)  # a snapshot of the same quote makes it no younger
+    expect(page.locator("[data-live]")).to_have_class("stack is-stale")
 
 
 @pytest.mark.parametrize("path", ["/exposure/SPY/", "/chain/SPY/"])
@@ -163,6 +165,17 @@ def test_a_quote_moves_in_place(market, opened):
     expect(page.locator('.clock [data-q="last"]')).to_have_text("498.76")
     state.publish_state("quote:SPY", "SPY", payloads.quote("SPY"))
     expect(page.locator('.clock [data-q="last"]')).to_have_text("513.40", timeout=10_000)
+
+
+def test_what_a_finished_run_left_is_not_stale(market, opened):
+    from record import state
+
+    page = live_dashboard(opened)
+    run = payloads.runs(None)["runs"][0]
+    expect(page.locator("main [data-stale]").first).to_be_visible(timeout=10_000)
+    state.publish_state("feed:status", "7", {**run, "state": "finished"})
+    expect(page.locator("main [data-stale]").first).to_be_hidden(timeout=10_000)
+    state.publish_state("feed:status", "7", run)
 
 
 def test_the_figures_follow_the_channel(market, opened):

@@ -16,7 +16,8 @@ const roots = document.querySelectorAll("[data-quote]");
 const panel = document.querySelector("[data-live]");
 const symbol = panel?.dataset.live ?? roots[0]?.dataset.quote;
 let arrived = startAge();
-let first = true; // the first snapshot may be as old as the page
+let current = panel?.dataset.run; // the run that the quotes come from
+let received = panel?.dataset.received; // of the newest quote: told again, it is no younger
 let expected = panel?.dataset.expect ? Number(panel.dataset.expect) : null;
 
 function startAge() {
@@ -51,8 +52,15 @@ function paint(quote) {
   }
 }
 
+/** A run that is paused or over owes no more data: what it left is not stale. */
+function ran(run) {
+  if (String(run.id) === current && run.state !== "running") expected = null;
+}
+
 function heard(quote) {
-  arrived = Date.now();
+  current = String(quote.run);
+  if (quote.received !== received) arrived = Date.now();
+  received = quote.received;
   if (quote.speed) expected = 60 / quote.speed;
   if (quote.paused) expected = null;
   paint(quote);
@@ -78,15 +86,20 @@ if (symbol) {
     onEvent: (event) => heard(event.data),
     onSnapshot: (snapshot) => {
       const quote = snapshot.data[symbol];
-      if (quote) (first ? paint : heard)(quote);
-      first = false;
+      if (quote) heard(quote);
     },
   });
   onPause((paused) => {
     const quote = live.peek(`quote:${symbol}`);
     if (!paused && quote) paint(quote);
   });
-  if (panel) setInterval(checkAge, 1000);
+  if (panel) {
+    setInterval(checkAge, 1000);
+    live.subscribe("feed:status", {
+      onEvent: (event) => ran(event.data),
+      onSnapshot: (snapshot) => Object.values(snapshot.data).forEach(ran),
+    });
+  }
 }
 
 /** Paint exposure's headline numbers where a page shows them outside of its figures. */
