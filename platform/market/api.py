@@ -25,7 +25,8 @@ AT = OpenApiParameter(
 )
 ANSWER_WITHIN_S = 8.0
 BARS_MOST = 10_000
-INTERVALS = (60, 300, 3600, 86400)
+MINUTE_S = 60
+INTERVALS = (MINUTE_S, 300, 3600, 86400)
 
 
 def instant(request: Request, name: str) -> dt.datetime | None:
@@ -135,10 +136,10 @@ class BarsView(APIView):
             raise ValidationError(
                 {"interval": [f"Choose one of {', '.join(map(str, INTERVALS))}."]}
             )
-        at = instant(request, "at")
-        end = instant(request, "end") or at or dt.datetime.now(dt.UTC)
+        at, since, until = (instant(request, name) for name in ("at", "start", "end"))
+        end = until or at or dt.datetime.now(dt.UTC)
         try:
-            start = instant(request, "start") or end - dt.timedelta(seconds=int(interval) * 500)
+            start = since or end - dt.timedelta(seconds=int(interval) * 500)
         except OverflowError:
             raise ValidationError(
                 {"end": ["Give a later instant; there are no bars then."]}
@@ -146,7 +147,14 @@ class BarsView(APIView):
         bars = read_bars(symbol.upper(), interval=int(interval), start=start, end=end, at=at)
         if len(bars) > BARS_MOST:
             raise ValidationError({"start": [f"{len(bars)} bars; ask for at most {BARS_MOST}."]})
-        return Response({"symbol": symbol.upper(), "interval": int(interval), **_columns(bars)})
+        body = (
+            _columns(bars)
+            if len(bars)
+            else _simulated(
+                symbol, int(interval), since, min(filter(None, (until, at)), default=None)
+            )
+        )
+        return Response({"symbol": symbol.upper(), "interval": int(interval), **body})
 
 
 def _columns(bars: Bars) -> dict[str, Any]:
@@ -155,6 +163,27 @@ def _columns(bars: Bars) -> dict[str, Any]:
         "time": [iso(at) for at in bars.times.tolist()],
         **{name: numbers(getattr(bars, name)) for name in names},
     }
+
+
+def _simulated(
+    symbol: str, interval: int, start: dt.datetime | None, end: dt.datetime | None
+) -> dict[str, Any]:
+    """Return the minutes of the newest session of a simulation: its bars are its run's rows.
+
+    None leaves a side open: a simulation's clock has nothing to do with today's date.
+    """
+    run = selectors.newest_run(symbol) if interval == MINUTE_S else None
+    if run is None or not run.simulated:
+        return {"time": [], "open": [], "high": [], "low": [], "close": [], "volume": []}
+    series = selectors.price_series(run.pk)
+    chosen = [
+        place
+        for place, at in enumerate(map(dt.datetime.fromisoformat, series["time"]))
+        if (start is None or start <= at) and (end is None or at <= end)
+    ]
+    names = ("time", "open", "high", "low", "close", "volume")
+    columns = {name: [series[name][place] for place in chosen] for name in names}
+    return {"run": run.pk, "simulated": True, **columns}
 
 
 def computed(task: str, symbol: str, *args: Any, at: dt.datetime | None) -> Payload:

@@ -119,11 +119,14 @@ class FeedRunner:
             self._durable(lambda: write_rows(self.run, history))
             warm = int(self.run.params.get("warm", 0))
             self._rushed_until = session.open_ns + warm * MINUTE
+        # The night between two sessions is not waited for: the market's clock goes on at the open.
+        self._pacer.anchor(session.open_ns)
         recorder = SessionRecorder(self.run.symbol, session)
         newest = None
         for data in self._minutes(source):
             if place is not None and data.known_at <= place:
                 recorder.record(data)
+                self._pacer.anchor(data.known_at)
             else:
                 self._wait_for(data.known_at)
                 arrived = time.time()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.db import connection, connections
 
 from market import selectors
+from market.calendars import Session
 from market.feed import control
 from market.feed.lock import SymbolLock
-from market.feed.replay import ReplaySource
+from market.feed.replay import ReplaySession, ReplaySource
 from market.feed.runner import FeedRunner
 from market.models import FeedRun, FrameRow, Snapshot
 from tests.market.feed.recorded import MINUTES, rows_of
@@ -211,3 +213,44 @@ def test_only_who_asked_for_a_run_may_command_it(day):
     run.refresh_from_db()
     assert run.desired == "running"
     assert control.command_run(run.pk, desired="stopped", owner=7).desired == "stopped"
+
+
+def test_the_night_between_sessions_is_not_waited_for(day):
+    class Twice(ReplaySource):
+        """The same short day, and its minutes again a week later."""
+
+        def sessions(self):
+            yield from super().sessions()
+            yield Later(self.symbol, self._session)
+
+    class Later(ReplaySession):
+        def __init__(self, symbol, session):
+            super().__init__(symbol, session)
+            week = dt.timedelta(days=7)
+            self.session = Session(
+                session.date + week, session.open + week, session.close + week, session.half_day
+            )
+            self._played = ReplaySession(symbol, session)
+
+        def minutes(self, after=0):
+            shift = 7 * 86_400 * 1_000_000_000
+            for data in self._played.minutes(max(0, after - shift)):
+                yield replace(data, time=data.time + shift, known_at=data.known_at + shift)
+
+        def history(self):
+            return []
+
+        def at_close(self, newest):
+            return None
+
+    slept: list[float] = []
+    clock = [0.0]
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock[0] += seconds
+
+    run = requested(day, speed=60.0)
+    runner = FeedRunner(run, Twice("TEST", day), clock=lambda: clock[0], sleep=sleep)
+    assert runner.play() == FeedRun.State.FINISHED
+    assert sum(slept) == pytest.approx(2 * MINUTES, abs=1.0)  # a second a minute, no more

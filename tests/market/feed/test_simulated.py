@@ -74,3 +74,17 @@ def test_a_stopped_run_is_followed_by_a_new_one_after_its_session():
     after = run_of("SIMA")
     assert after.pk != run.pk
     assert after.params["first"] == 1
+
+
+def test_its_minutes_are_bars_of_the_rest_interface(client):
+    from accounts.models import User
+
+    play(run_of("SIMA"), 3)
+    client.force_login(User.objects.create_user("free@test.example"))
+    body = client.get("/api/v1/market/SIMA/bars?interval=60").json()
+    assert body["simulated"]
+    assert len(body["close"]) == len(body["time"]) == 3
+    later = client.get(f"/api/v1/market/SIMA/bars?interval=60&start={body['time'][1]}").json()
+    assert later["time"] == body["time"][1:]
+    known = client.get(f"/api/v1/market/SIMA/bars?interval=60&at={body['time'][0]}").json()
+    assert known["time"] == body["time"][:1]
