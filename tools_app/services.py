@@ -66,8 +66,11 @@ def _evaluate_session(
     new = _new_rows(run, kind, cursor.through)
     if session_date is not None:
         new = new.filter(session_date=session_date)
+    # The feed stores on while this reads: one row is the last, for the count and for the rows.
+    last = new.order_by("-time").values_list("time", flat=True).first()
     behind = max((tool.lookback for tool in tools), default=1)
-    rows = read_rows(run.pk, kind, session_date=session_date, newest=new.count() + behind)
+    newest = new.filter(time__lte=last).count() + behind
+    rows = read_rows(run.pk, kind, session_date=session_date, through=last, newest=newest)
     since = _first_to_judge(run, kind, rows, cursor.through)
     frame = frame_of(run.symbol, kind, rows, tools)
     signals = []

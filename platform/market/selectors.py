@@ -180,7 +180,8 @@ def _age(run: FeedRun) -> Payload:
 def exposure_state(symbol: str) -> Payload | None:
     """Return the exposure that the running feed published last, or None."""
     name = _underlying(symbol)
-    return newest_state(f"exposure:{name}", name)
+    found, run = newest_state(f"exposure:{name}", name), newest_run(name)
+    return found if found and run is not None and found.get("run") == run.pk else None
 
 
 def feed_payload() -> Payload:

@@ -90,24 +90,41 @@ class FeedRunner:
     def play(self) -> FeedRun.State:
         """Run to the end and return the state in which the run was left."""
         if not self._durable(self._lock.acquire):
-            return self._end(
-                FeedRun.State.FAILED, f"another feed of {self.run.symbol} is running; stop it first"
-            )
+            return self._refused()
         try:
-            self._set(state=FeedRun.State.RUNNING, started_at=self.run.started_at or timezone.now())
+            self._set(
+                state=FeedRun.State.RUNNING,
+                started_at=self.run.started_at or timezone.now(),
+                finished_at=None,
+                error="",
+            )
             for session in self.source.sessions():
                 self._play_session(session)
         except StoppedError:
             asked = self._wish.desired == FeedRun.Desired.STOPPED
             return self._end(FeedRun.State.STOPPED if asked else FeedRun.State.REQUESTED)
         except LostLockError:
-            return self._end(FeedRun.State.FAILED, "another feed of the symbol took over")
+            return self._refused()
         except Exception as error:
             self._end(FeedRun.State.FAILED, f"{type(error).__name__}: {error}")
             raise
         finally:
             self._lock.release()
         return self._end(FeedRun.State.FINISHED)
+
+    def _refused(self) -> FeedRun.State:
+        """Say that another feed of the symbol is on; a row that may be its own is left alone."""
+        said = f"another feed of {self.run.symbol} is running; stop it first"
+        busy = (FeedRun.State.RUNNING, FeedRun.State.PAUSED)
+        self._durable(
+            lambda: (
+                FeedRun.objects.filter(pk=self.run.pk)
+                .exclude(state__in=busy)
+                .update(state=FeedRun.State.FAILED, error=said, finished_at=timezone.now())
+            )
+        )
+        log.warning("feed_refused", run=self.run.pk, symbol=self.run.symbol, reason=said)
+        return FeedRun.State.FAILED
 
     def _play_session(self, source: SessionSource) -> None:
         session = source.session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from functools import partial
 
 import structlog
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from market.feed import replay, simulated
@@ -25,6 +27,9 @@ log = structlog.get_logger("pulse.feed")
 
 POLL_S = 0.5
 MOST_AT_ONCE = 3
+MOST_DEATHS = 5
+QUIET_S = 10.0
+ON = (FeedRun.State.STARTING, FeedRun.State.RUNNING, FeedRun.State.PAUSED)
 
 
 def source_of(run: FeedRun) -> Source:
@@ -53,7 +58,11 @@ def play_simulator(
     run = simulated.resume_or_create(
         symbol=symbol, seed=seed, speed=speed, effect=effect, warm=warm
     )
-    return play(run.pk, should_end)
+    state = play(run.pk, should_end)
+    # Whoever stopped it wants it to stay stopped: a process that ended would be started again.
+    while state == FeedRun.State.STOPPED and not should_end():
+        time.sleep(POLL_S)
+    return state
 
 
 @dataclass
@@ -62,6 +71,7 @@ class ReplayService:
 
     should_end: Callable[[], bool]
     children: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+    deaths: dict[int, int] = field(default_factory=dict)
 
     def serve(self) -> None:
         """Take up requests until told to end; then end the replays, which keep their place."""
@@ -76,11 +86,15 @@ class ReplayService:
             child.wait(10)
 
     def _requeue_lost(self) -> None:
-        """Ask again for replays that an earlier service left behind when it was killed."""
-        FeedRun.objects.filter(
-            source=FeedRun.Source.REPLAY,
-            state__in=(FeedRun.State.STARTING, FeedRun.State.RUNNING, FeedRun.State.PAUSED),
-        ).update(state=FeedRun.State.REQUESTED)
+        """Ask again for replays that an earlier service left behind when it was killed.
+
+        One that is played from a terminal beats: it is left alone.
+        """
+        quiet_since = timezone.now() - dt.timedelta(seconds=QUIET_S)
+        beating = Q(heartbeat_at__gte=quiet_since)
+        FeedRun.objects.filter(~beating, source=FeedRun.Source.REPLAY, state__in=ON).update(
+            state=FeedRun.State.REQUESTED
+        )
 
     def _take_up(self) -> None:
         wanted = FeedRun.objects.filter(
@@ -106,13 +120,18 @@ class ReplayService:
             if child.poll() is None:
                 continue
             del self.children[run_id]
-            # A process that was killed could not say so itself: its replay is asked for again.
-            lost = FeedRun.objects.filter(
-                pk=run_id, state__in=(FeedRun.State.STARTING, FeedRun.State.RUNNING)
-            )
             if child.returncode:
-                again = partial(lost.update, state=FeedRun.State.REQUESTED)
-                with_database(again, sleep=time.sleep)
+                with_database(partial(self._ask_again, run_id), sleep=time.sleep)
+
+    def _ask_again(self, run_id: int) -> None:
+        """Ask for a replay again whose process was killed, and could not say so; not for ever."""
+        self.deaths[run_id] = self.deaths.get(run_id, 0) + 1
+        lost = FeedRun.objects.filter(pk=run_id, state__in=ON)
+        if self.deaths[run_id] < MOST_DEATHS:
+            lost.update(state=FeedRun.State.REQUESTED)
+        else:
+            said = f"its process died {MOST_DEATHS} times; see the log of the replay service"
+            lost.update(state=FeedRun.State.FAILED, error=said, finished_at=timezone.now())
 
 
 def end_on_signals() -> Callable[[], bool]:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from django.db import connection, connections
+from django.utils import timezone
 
 from market import selectors
 from market.calendars import Session
-from market.feed import control
+from market.feed import control, service
 from market.feed.lock import SymbolLock
 from market.feed.replay import ReplaySession, ReplaySource
 from market.feed.runner import FeedRunner
@@ -91,6 +92,7 @@ def test_only_one_feed_of_a_symbol_runs(day):
     run = requested(day)
     assert play(run) == FeedRun.State.FAILED
     run.refresh_from_db()
+    assert run.state == "failed"
     assert "another feed of TEST" in run.error
     assert not FrameRow.objects.filter(run=run).exists()
     lock.release()
@@ -254,3 +256,40 @@ def test_the_night_between_sessions_is_not_waited_for(day):
     runner = FeedRunner(run, Twice("TEST", day), clock=lambda: clock[0], sleep=sleep)
     assert runner.play() == FeedRun.State.FINISHED
     assert sum(slept) == pytest.approx(2 * MINUTES, abs=1.0)  # a second a minute, no more
+
+
+def test_a_second_process_on_a_run_leaves_its_row_alone(day):
+    run = requested(day)
+    lock = SymbolLock("TEST")  # held by the process that plays the run
+    assert lock.acquire()
+    FeedRun.objects.filter(pk=run.pk).update(state="running")
+    assert play(run) == FeedRun.State.FAILED
+    run.refresh_from_db()
+    assert (run.state, run.error) == ("running", "")
+
+
+def test_the_replay_service_asks_again_for_what_died_but_not_for_ever(day):
+    replays = service.ReplayService(lambda: True)
+    run = requested(day)
+    for _ in range(service.MOST_DEATHS - 1):
+        FeedRun.objects.filter(pk=run.pk).update(state="paused")
+        replays._ask_again(run.pk)
+        run.refresh_from_db()
+        assert run.state == "requested"
+    FeedRun.objects.filter(pk=run.pk).update(state="starting")
+    replays._ask_again(run.pk)
+    run.refresh_from_db()
+    assert run.state == "failed"
+    assert "died" in run.error
+
+
+def test_a_replay_that_beats_is_not_taken_from_its_terminal(day):
+    run = requested(day)
+    FeedRun.objects.filter(pk=run.pk).update(state="running", heartbeat_at=timezone.now())
+    service.ReplayService(lambda: True)._requeue_lost()
+    run.refresh_from_db()
+    assert run.state == "running"
+    FeedRun.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - dt.timedelta(minutes=5))
+    service.ReplayService(lambda: True)._requeue_lost()
+    run.refresh_from_db()
+    assert run.state == "requested"

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from pulse import preparation
 
@@ -13,12 +13,18 @@ from pulse import preparation
 class Command(BaseCommand):
     help = "Migrate, seed the demo, gather static files; each step is idempotent."
 
-    def handle(self, *_: Any, **__: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--no-static", action="store_true", help="the static files are in the image already"
+        )
+
+    def handle(self, *_: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=1)
         call_command("seed_events", verbosity=0)
         if settings.DEMO_LOGINS:
             call_command("seed_demo_users", verbosity=0)
-        self.gather_static()
+        if not options["no_static"]:
+            self.gather_static()
 
     def gather_static(self) -> None:
         """Run collectstatic when a static file changed since the last time."""
