@@ -48,9 +48,10 @@ class ToolDetail(APIView):
 
     @extend_schema(operation_id="tool", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request, key: str) -> Response:
-        """Return one tool by its id or slug: hypothesis, formula, inputs, parameters."""
+        """Return one tool by its id or slug, with what it did in the newest runs."""
         tool = tool_or_404(key)
-        return Response(selectors.tool_payload_of(tool.id, request.user))
+        body = selectors.tool_payload_of(tool.id, request.user)
+        return Response({**body, "runs": selectors.counts_of(tool, request.user)})
 
 
 class SignalSerializer(serializers.BaseSerializer[Signal]):

@@ -64,15 +64,24 @@ def signal_payloads(user: Any, *, limit: int = 50, **filters: Any) -> list[Paylo
     return [signal_payload(signal) for signal in signals_for(user, **filters)[:limit]]
 
 
-def tallies_of(run_id: int, user: Any) -> list[Payload]:
-    """Return what each tool that the user may see did with a run's rows, by id."""
-    found: dict[str, Any] = {}
-    for cursor in Cursor.objects.filter(run_id=run_id):
-        found |= cursor.tallies
+def counts_of(tool: Tool, user: Any, runs: int = 5) -> list[Payload]:
+    """Return what a tool did in the newest runs: rows, scored, fired and what was missing.
+
+    Empty for a user to whom the tool is locked.
+    """
+    if not is_open(user, tool):
+        return []
+    found = Cursor.objects.filter(kind=tool.kind.value, rows__gt=0).select_related("run")
     return [
-        {"tool": {"id": tool.id, "slug": tool.slug, "name": tool.name}, **found[str(tool.id)]}
-        for tool in catalogue()
-        if str(tool.id) in found and is_open(user, tool)
+        {
+            "run": cursor.run_id,
+            "symbol": cursor.run.symbol,
+            "source": cursor.run.source,
+            "simulated": cursor.run.simulated,
+            **cursor.tallies[str(tool.id)],
+        }
+        for cursor in found.order_by("-run_id")[:runs]
+        if str(tool.id) in cursor.tallies
     ]
 
 

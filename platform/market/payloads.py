@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from market.calendars import Session
 from market.clock import MINUTE, from_ns, local_date, to_ns
 from market.models import FeedRun
 from quant import bsm
@@ -223,6 +224,18 @@ def _hedging_word(gamma: float | None) -> str | None:
 def _rows(table: object, **columns: str) -> list[Payload]:
     cells = [numbers(getattr(table, attribute)) for attribute in columns.values()]
     return [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
+def session_payload(session: Session, now: int) -> Payload:
+    """Return where a session stands at an instant, ns UTC."""
+    return {
+        "date": session.date.isoformat(),
+        "open": iso(session.open_ns),
+        "close": iso(session.close_ns),
+        "half_day": session.half_day,
+        "minute": max(0, (now - session.open_ns) // MINUTE),
+        "minutes": session.minutes,
+    }
 
 
 def run_payload(run: FeedRun) -> Payload:

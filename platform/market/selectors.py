@@ -16,7 +16,7 @@ from market.feed.control import ACTIVE, stored_days
 from market.frames import Kind
 from market.framestore import read_rows
 from market.models import FeedRun, Instrument, Snapshot
-from market.payloads import Payload, iso, number, numbers, run_payload
+from market.payloads import Payload, iso, number, numbers, run_payload, session_payload
 from market.snapshot import SnapshotData
 from market.store import load_snapshot, read_snapshot
 from record.state import read_state
@@ -147,18 +147,6 @@ def quote_payload(symbol: str, at: dt.datetime | None = None) -> Payload | None:
         "paused": False,
     }
     return {**body, **(_age(run) if run is not None and at is None else {"age_s": None})}
-
-
-def session_payload(session: calendars.Session, now: int) -> Payload:
-    """Return where a session stands at an instant, ns UTC."""
-    return {
-        "date": session.date.isoformat(),
-        "open": iso(session.open_ns),
-        "close": iso(session.close_ns),
-        "half_day": session.half_day,
-        "minute": max(0, (now - session.open_ns) // 60_000_000_000),
-        "minutes": session.minutes,
-    }
 
 
 def _age(run: FeedRun) -> Payload:

@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.models import User
 from market.models import FeedRun, Instrument
 from tests.live_worker import live_worker  # noqa: F401 - a fixture
-from tools_app.models import Signal
+from tools_app.models import Cursor, Signal
 from tools_app.registry import catalogue
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,3 +190,14 @@ def test_the_browsable_docs_name_every_operation():
     assert document["openapi"].startswith("3.1")
     for path in document["paths"]:
         assert path in page
+
+
+def test_a_tool_tells_what_it_did_in_each_run_to_those_who_may_see_it(signals):
+    tally = {"rows": 210, "scored": 175, "fired": 1, "missing": {"warming up": 35}}
+    Cursor.objects.create(run=signals, kind="intraday", rows=210, tallies={"6": tally})
+    told = client_of("pro").get("/api/v1/tools/6").json()["runs"]
+    assert told == [
+        {"run": signals.pk, "symbol": "TEST", "source": "replay", "simulated": False, **tally}
+    ]
+    assert client_of("free").get("/api/v1/tools/6").json()["runs"] == []
+    assert client_of("pro_other").get("/api/v1/tools/7").json()["runs"] == []

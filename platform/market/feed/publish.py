@@ -15,7 +15,7 @@ import structlog
 from market.calendars import Session
 from market.feed.recorder import Minute
 from market.models import FeedRun
-from market.payloads import Payload, exposure_payload, iso, number, run_payload
+from market.payloads import Payload, exposure_payload, iso, number, run_payload, session_payload
 from market.snapshot import SnapshotData
 from record.state import publish_state
 
@@ -50,14 +50,7 @@ def quote_of(
         "prev_close": number(previous),
         "change": number(spot - previous) if known else None,
         "change_pct": number((spot / previous - 1) * 100) if known else None,
-        "session": {
-            "date": session.date.isoformat(),
-            "open": iso(session.open_ns),
-            "close": iso(session.close_ns),
-            "half_day": session.half_day,
-            "minute": (data.known_at - session.open_ns) // (60 * NS),
-            "minutes": session.minutes,
-        },
+        "session": session_payload(session, data.known_at),
         "speed": run.speed,
         "paused": run.state == FeedRun.State.PAUSED,
     }
