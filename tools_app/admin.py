@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from record import audit, outbox
+from record.admin import ReadOnlyAdmin
 from tools_app.models import Cursor, Signal
 
 
-class ReadOnly(admin.ModelAdmin[Any]):
-    """Rows that no hand may change."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-
 @admin.register(Signal)
-class SignalAdmin(ReadOnly):
+class SignalAdmin(ReadOnlyAdmin):
     """Signals, newest first."""
 
     list_display = ("id", "time", "symbol", "tool_slug", "side", "score", "price", "run")
@@ -39,7 +22,7 @@ class SignalAdmin(ReadOnly):
 
 
 @admin.register(Cursor)
-class CursorAdmin(ReadOnly):
+class CursorAdmin(ReadOnlyAdmin):
     """How far runs have been evaluated, with an action that queues the rest."""
 
     list_display = ("run", "kind", "through", "rows")

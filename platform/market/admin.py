@@ -28,6 +28,7 @@ from market.models import (
     TradeRecord,
 )
 from record import audit
+from record.admin import ReadOnlyAdmin
 
 
 def _audit(request: HttpRequest, action: str, subject: str, detail: dict[str, Any]) -> None:
@@ -36,24 +37,8 @@ def _audit(request: HttpRequest, action: str, subject: str, detail: dict[str, An
     )
 
 
-class ReadOnly(admin.ModelAdmin[Any]):
-    """Rows that no hand may change."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-
 @admin.register(Instrument)
-class InstrumentAdmin(ReadOnly):
+class InstrumentAdmin(ReadOnlyAdmin):
     """Instruments, each with the bar series that are stored."""
 
     list_display = (
@@ -82,7 +67,7 @@ class InstrumentAdmin(ReadOnly):
 
 
 @admin.register(ChainLayout)
-class ChainLayoutAdmin(ReadOnly):
+class ChainLayoutAdmin(ReadOnlyAdmin):
     """Layouts of chains; their payload is binary and stays out of sight."""
 
     list_display = ("id", "underlying", "contracts", "digest")
@@ -91,7 +76,7 @@ class ChainLayoutAdmin(ReadOnly):
 
 
 @admin.register(Snapshot)
-class SnapshotAdmin(ReadOnly):
+class SnapshotAdmin(ReadOnlyAdmin):
     """Snapshots, newest first."""
 
     list_display = ("id", "underlying", "source", "run", "time", "known_at", "last", "rows")
@@ -104,7 +89,7 @@ class SnapshotAdmin(ReadOnly):
 
 
 @admin.register(FeedRun)
-class FeedRunAdmin(ReadOnly):
+class FeedRunAdmin(ReadOnlyAdmin):
     """Runs of feeds, with an action that asks them to stop."""
 
     list_display = (
@@ -127,7 +112,7 @@ class FeedRunAdmin(ReadOnly):
 
 
 @admin.register(FrameSchema)
-class FrameSchemaAdmin(ReadOnly):
+class FrameSchemaAdmin(ReadOnlyAdmin):
     """Column sets of stored rows."""
 
     list_display = ("id", "digest", "columns")
@@ -139,7 +124,7 @@ class FrameSchemaAdmin(ReadOnly):
 
 
 @admin.register(FrameRow)
-class FrameRowAdmin(ReadOnly):
+class FrameRowAdmin(ReadOnlyAdmin):
     """Rows of observations."""
 
     list_display = ("id", "run", "kind", "symbol", "time", "missing")
@@ -192,7 +177,7 @@ class EventAdmin(admin.ModelAdmin[Event]):
 
 
 @admin.register(ImportBatch)
-class ImportBatchAdmin(ReadOnly):
+class ImportBatchAdmin(ReadOnlyAdmin):
     """Imported files and what became of their rows."""
 
     list_display = ("id", "format", "name", "state", "accepted", "rejected", "finished_at")
@@ -201,7 +186,7 @@ class ImportBatchAdmin(ReadOnly):
 
 
 @admin.register(ImportReject)
-class ImportRejectAdmin(ReadOnly):
+class ImportRejectAdmin(ReadOnlyAdmin):
     """Every refused row."""
 
     list_display = ("batch", "file", "line", "field", "reason", "value")
@@ -211,7 +196,7 @@ class ImportRejectAdmin(ReadOnly):
 
 
 @admin.register(TradeRecord)
-class TradeRecordAdmin(ReadOnly):
+class TradeRecordAdmin(ReadOnlyAdmin):
     """Recorded trading of others."""
 
     list_display = ("time", "book", "kind", "symbol", "quantity", "price", "amount")

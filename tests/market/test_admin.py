@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from market import models
-from market.admin import EventAdmin, FeedRunAdmin, InstrumentAdmin, ReadOnly
+from market.admin import EventAdmin, FeedRunAdmin, InstrumentAdmin
 from market.models import Event, FeedRun, Instrument
+from record.admin import ReadOnlyAdmin
 from record.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,7 @@ def test_every_table_that_the_admin_can_show_is_there() -> None:
 def test_records_are_read_only(request_: HttpRequest) -> None:
     for model, site in admin.site._registry.items():
         if model.__module__ == "market.models" and model is not Event:
-            assert isinstance(site, ReadOnly)
+            assert isinstance(site, ReadOnlyAdmin)
             assert not site.has_add_permission(request_)
             assert not site.has_change_permission(request_)
             assert not site.has_delete_permission(request_)
