@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from market import calendars
+from market import calendars, occ
 from market.clock import MINUTE, SECOND, midnight_ns, wall_ns
 from market.importers import fields, lean_names
 from market.importers.context import Context, RawBar, RefusedError, Tally
 from market.importers.files import Row, member_rows, open_zip
 from market.importers.lean_names import OPTIONS, LeanFile
-from market.importers.minutes import Assembly, Series, Underlying
+from market.importers.minutes import Assembly, Underlying
 from market.importers.order import in_order
+from market.importers.spool import Kind, Spool, Values
 
 LATE = 20 * MINUTE  # late-closing options trade 15 minutes past the close, prints lag a little
 _SOURCES = {"minute": "lean", "hour": "lean-hour", "daily": "lean-daily"}
@@ -214,28 +215,34 @@ def _options(files: list[LeanFile], contexts: Mapping[Path, Context]) -> None:
         for file in files:
             contexts[file.path].reject(0, error)
         return
-    assembly = Assembly(
-        first.symbol,
-        _SOURCES[first.resolution],
-        np.array([], dtype=np.int64),
-        american=first.american,
-        multiplier=first.multiplier,
-        interval=first.interval * SECOND,
-    )
-    read = {file: _read_options(file, contexts[file.path], assembly, window) for file in files}
-    assembly.times = _instants(assembly, window)
-    context = contexts[first.path]
-    if assembly.times.size and assembly.series:
-        context.instrument(first.symbol, OPTIONS[first.security])
-        bars = [
-            context.underlying_bars(first.symbol, first.day, price) if first.day else {}
-            for price in ("trade", "bid", "ask")
-        ]
-        if not bars[0] and not (bars[1] and bars[2]):
-            context.note("no bars of the underlying: its price comes from put-call parity")
-        context.snapshots(assembly.snapshots(Underlying(*bars)))
+    with Spool() as spool:
+        assembly = Assembly(
+            first.symbol,
+            _SOURCES[first.resolution],
+            spool,
+            american=first.american,
+            multiplier=first.multiplier,
+            interval=first.interval * SECOND,
+        )
+        read = {file: _read_options(file, contexts[file.path], assembly, window) for file in files}
+        if any(read.values()):
+            context = contexts[first.path]
+            context.instrument(first.symbol, OPTIONS[first.security])
+            underlying = _underlying(first, context)
+            context.snapshots(assembly.snapshots(_instants(assembly, window), underlying))
     for file, rows in read.items():
         contexts[file.path].accept(rows)
+
+
+def _underlying(file: LeanFile, context: Context) -> Underlying:
+    """Return the stored bars of the underlying on the file's day."""
+    bars = [
+        context.underlying_bars(file.symbol, file.day, price) if file.day else {}
+        for price in ("trade", "bid", "ask")
+    ]
+    if not bars[0] and not (bars[1] and bars[2]):
+        context.note("no bars of the underlying: its price comes from put-call parity")
+    return Underlying(*bars)
 
 
 Window = tuple[calendars.Session | None, int, int]
@@ -254,10 +261,7 @@ def _window(file: LeanFile) -> Window:
 
 def _instants(assembly: Assembly, window: Window) -> npt.NDArray[np.int64]:
     """Return the ends of the session's minutes and of the bars after it, or of all bars."""
-    ends = {quote[0] for one in assembly.series.values() for quote in one.quotes}
-    ends |= {trade[0] for one in assembly.series.values() for trade in one.trades}
-    if not ends and window[0] is None:
-        ends = {known[0] for one in assembly.series.values() for known in one.interest}
+    ends = set(assembly.instants())
     if window[0] is not None:
         ends |= set(window[0].minute_ends().tolist())
     return np.array(sorted(ends), dtype=np.int64)
@@ -269,18 +273,16 @@ def _read_options(file: LeanFile, context: Context, assembly: Assembly, window: 
     if archive is None:
         return 0
     rows = 0
-    for info in archive.infolist():
-        if info.is_dir():
-            continue
-        try:
-            contract = lean_names.contract_of(info.filename, file)
-        except RefusedError as error:
-            context.reject(0, error, file=info.filename)
-            continue
-        rows += _read_contract(archive, info, file, context, assembly.contract(contract), window)
-    assembly.series = {key: one for key, one in assembly.series.items() if one.filled()}
-    if rows:
-        assembly.seen.add(file.tick)
+    with archive:
+        for info in archive.infolist():
+            if info.is_dir():
+                continue
+            try:
+                contract = lean_names.contract_of(info.filename, file)
+            except RefusedError as error:
+                context.reject(0, error, file=info.filename)
+                continue
+            rows += _read_contract(archive, info, file, context, assembly, contract, window)
     return rows
 
 
@@ -289,7 +291,8 @@ def _read_contract(
     info: zipfile.ZipInfo,
     file: LeanFile,
     context: Context,
-    series: Series,
+    assembly: Assembly,
+    contract: occ.Contract,
     window: Window,
 ) -> int:
     def refuse(row: Row, error: RefusedError) -> None:
@@ -298,7 +301,7 @@ def _read_contract(
     count = 0
     for end, row in _timed(member_rows(archive, info, context), file, refuse):
         try:
-            _add(row, end, file, series, window)
+            assembly.add(contract, *_said(row, end, file, window))
         except RefusedError as error:
             refuse(row, error)
         else:
@@ -306,19 +309,18 @@ def _read_contract(
     return count
 
 
-def _add(row: Row, end: int, file: LeanFile, series: Series, window: Window) -> None:
+def _said(row: Row, end: int, file: LeanFile, window: Window) -> tuple[Kind, int, Values]:
+    """Return what a row says of its contract, and when it was known."""
     if file.tick == "openinterest":
         fields.width(row.cells, 2)
         known = end - MINUTE if file.day is not None else end
-        series.interest.append((known, fields.not_negative(row.cells[1], "open interest")))
-        return
+        contracts = fields.not_negative(row.cells[1], "open interest")
+        return Kind.INTEREST, known, (contracts, math.nan, math.nan, math.nan)
     if not window[1] <= end <= window[2]:
         raise RefusedError("time", "is outside the session", row.cells[0])
     if file.tick == "trade":
         bar = _trade(row, end, file)[0]
-        series.trades.append((end, bar.close, bar.volume or 0.0))
-        return
-    bid, ask = _sides(row, file)
+        return Kind.TRADE, end, (bar.close, bar.volume or 0.0, math.nan, math.nan)
     none = (math.nan,) * 5
-    bid, ask = bid or none, ask or none
-    series.quotes.append((end, bid[3], bid[4], ask[3], ask[4]))
+    bid, ask = (side or none for side in _sides(row, file))
+    return Kind.QUOTE, end, (bid[3], bid[4], ask[3], ask[4])

@@ -6,37 +6,31 @@ of the snapshot of 09:31 and of none before. Open interest is known from its own
 Quotes. A side without a price in a bar was not renewed in it; it stands until it is `MAX_AGE`
 old and is not known after that. When one side moves through the other's older price, the older
 one is not known: such a quote was never shown. `quote_age` is the age of the older side.
+
+Memory holds a few arrays of one value a contract and a block of rows, whatever the files' size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from market import occ
 from market.clock import MINUTE, SECOND
 from market.importers.parity import spot_from_parity
-from market.snapshot import FloatArray, IntArray, SnapshotData, make_layout
+from market.importers.spool import Kind, Rows, Spool, Values
+from market.snapshot import FloatArray, IntArray, Layout, SnapshotData, make_layout
 
 MAX_AGE = 15 * MINUTE
-Quote = tuple[int, float, float, float, float]
-"""Instant, bid, its size, ask, its size."""
+_NEVER = np.iinfo(np.int64).min
+_COLUMNS = {
+    Kind.QUOTE: ("bids", "bid_sizes", "asks", "ask_sizes", "quote_age"),
+    Kind.TRADE: ("volume", "last"),
+    Kind.INTEREST: ("open_interest",),
+}
 BarMap = Mapping[int, tuple[float, float, float, float, float]]
-
-
-@dataclass
-class Series:
-    """What one contract's files say, by instant (ns UTC)."""
-
-    quotes: list[Quote] = field(default_factory=list)
-    trades: list[tuple[int, float, float]] = field(default_factory=list)
-    interest: list[tuple[int, float]] = field(default_factory=list)
-
-    def filled(self) -> bool:
-        """Return whether any file says anything of the contract."""
-        return bool(self.quotes or self.trades or self.interest)
 
 
 @dataclass(frozen=True)
@@ -48,106 +42,176 @@ class Underlying:
     ask: BarMap
 
 
-@dataclass
 class Assembly:
-    """One day (or other span) of one underlying's contracts."""
+    """One day (or other span) of one underlying's contracts.
 
-    symbol: str
-    source: str
-    times: IntArray
-    series: dict[occ.Contract, Series] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
-    american: bool | None = None
-    multiplier: float = 100.0
-    interval: int = MINUTE
+    Parameters
+    ----------
+    symbol, source : str
+    spool : Spool
+        Where rows wait; the caller's, who closes it.
+    american : bool or None
+        Exercise style of all contracts; None lets their roots say.
+    multiplier : float
+    interval : int
+        Length of a bar, ns.
+    """
 
-    def contract(self, contract: occ.Contract) -> Series:
-        """Return the series of a contract, begun the first time."""
-        return self.series.setdefault(contract, Series())
+    def __init__(
+        self,
+        symbol: str,
+        source: str,
+        spool: Spool,
+        *,
+        american: bool | None = None,
+        multiplier: float = 100.0,
+        interval: int = MINUTE,
+    ) -> None:
+        self.symbol, self.source = symbol, source
+        self._american, self._multiplier, self._interval = american, multiplier, interval
+        self._spool = spool
+        self._numbers: dict[occ.Contract, int] = {}
+        self._seen: set[Kind] = set()
+        self._bars: set[int] = set()
+        self._stated: set[int] = set()
 
-    def snapshots(self, underlying: Underlying) -> Iterator[SnapshotData]:
-        """Yield a snapshot at each instant."""
-        contracts = list(self.series)
+    def add(self, contract: occ.Contract, kind: Kind, time: int, values: Values) -> None:
+        """Take in a row; instants of one contract and kind go forward.
+
+        Parameters
+        ----------
+        values
+            QUOTE: bid, its size, ask, its size, NaN on a side that has none. TRADE: price and
+            volume. INTEREST: contracts. What a kind does not use is ignored.
+        """
+        number = self._numbers.setdefault(contract, len(self._numbers))
+        self._spool.add(time, number, kind, values)
+        self._seen.add(kind)
+        (self._stated if kind is Kind.INTEREST else self._bars).add(time)
+
+    def instants(self) -> set[int]:
+        """Return when bars ended; when there are none, from when open interest was known."""
+        return self._bars or self._stated
+
+    def snapshots(self, times: IntArray, underlying: Underlying) -> Iterator[SnapshotData]:
+        """Yield a snapshot at each of the instants given; none when no row was added."""
+        if not self._numbers:
+            return
+        layout, place = self._layout()
+        book = _Book(len(layout), max(MAX_AGE, self._interval - MINUTE))
+        names = [name for kind in sorted(self._seen) for name in _COLUMNS[kind]]
+        rows = _Ahead(self._spool.blocks(), place)
+        for at in times.tolist():
+            for found in rows.until(at):
+                book.take(found, at)
+            columns = book.columns(at, names)
+            bid, ask, last, scalars = spot_at(underlying, at, self._interval)
+            data = SnapshotData(
+                self.symbol, self.source, at, at, bid, ask, last, layout, columns, scalars
+            )
+            yield data if np.isfinite(data.spot) else spot_from_parity(data)
+
+    def _layout(self) -> tuple[Layout, IntArray]:
+        """Return the layout and the position in it of each contract's number."""
+        contracts = list(self._numbers)
         layout, order = make_layout(
             self.symbol,
             roots=[c.root for c in contracts],
             expiries=[c.expiry for c in contracts],
             is_call=[c.right == "C" for c in contracts],
             strikes=[c.strike_thousandths / 1000 for c in contracts],
-            american=None if self.american is None else [self.american] * len(contracts),
-            multipliers=self.multiplier,
+            american=None if self._american is None else [self._american] * len(contracts),
+            multipliers=self._multiplier,
         )
-        series = [self.series[contracts[place]] for place in order.tolist()]
-        grids = self._grids(series)
-        for row, at in enumerate(self.times.tolist()):
-            columns = {name: grid[row] for name, grid in grids.items()}
-            bid, ask, last, scalars = spot_at(underlying, at, self.interval)
-            data = SnapshotData(
-                self.symbol, self.source, at, at, bid, ask, last, layout, columns, scalars
-            )
-            yield data if np.isfinite(data.spot) else spot_from_parity(data)
+        place = np.empty(len(contracts), dtype=np.int64)
+        place[order] = np.arange(len(contracts))
+        return layout, place
 
-    def _grids(self, series: list[Series]) -> dict[str, FloatArray]:
-        shape = (len(self.times), len(series))
-        grids: dict[str, FloatArray] = {}
-        if "quote" in self.seen:
-            names = ("bids", "bid_sizes", "asks", "ask_sizes", "quote_age")
-            grids |= {name: np.full(shape, np.nan) for name in names}
-            for place, one in enumerate(series):
-                if one.quotes:
-                    self._fill_quotes(grids, place, one.quotes)
-        if "trade" in self.seen:
-            grids["volume"], grids["last"] = np.zeros(shape), np.full(shape, np.nan)
-            for place, one in enumerate(series):
-                for at, price, volume in one.trades:
-                    row = int(np.searchsorted(self.times, at))
-                    grids["volume"][row, place], grids["last"][row, place] = volume, price
-        if "openinterest" in self.seen:
-            grids["open_interest"] = np.full(shape, np.nan)
-            for place, one in enumerate(series):
-                for at, contracts in one.interest:
-                    row = int(np.searchsorted(self.times, at))
-                    grids["open_interest"][row:, place] = contracts
-        return grids
 
-    def _fill_quotes(self, grids: dict[str, FloatArray], place: int, quotes: list[Quote]) -> None:
-        marks = np.array([quote[0] for quote in quotes], dtype=np.int64)
-        prices = np.array([quote[1:] for quote in quotes], dtype=np.float64)
-        bid, bid_size, bid_at = self._carried(marks, prices[:, 0], prices[:, 1])
-        ask, ask_size, ask_at = self._carried(marks, prices[:, 2], prices[:, 3])
+class _Ahead:
+    """Reads blocks up to an instant and keeps the rest."""
+
+    def __init__(self, blocks: Iterator[Rows], place: IntArray) -> None:
+        self._blocks, self._place = blocks, place
+        self._rest: Rows | None = next(blocks, None)
+
+    def until(self, at: int) -> Iterator[tuple[IntArray, Rows]]:
+        """Yield (positions in the layout, rows) of all rows known at `at`, in order of time."""
+        while self._rest is not None:
+            count = int(np.searchsorted(self._rest["time"], at, side="right"))
+            if count:
+                yield self._place[self._rest["contract"][:count]], self._rest[:count]
+            if count < len(self._rest):
+                self._rest = self._rest[count:]
+                return
+            self._rest = next(self._blocks, None)
+
+
+class _Book:
+    """The newest state of each contract; all arrays (n,)."""
+
+    def __init__(self, n: int, max_age: int) -> None:
+        self._max_age = max_age
+        self._price = {side: np.full(n, np.nan) for side in ("bid", "ask")}
+        self._size = {side: np.full(n, np.nan) for side in ("bid", "ask")}
+        self._given = {side: np.full(n, _NEVER, dtype=np.int64) for side in ("bid", "ask")}
+        self._volume, self._last = np.zeros(n), np.full(n, np.nan)
+        self._traded_at = _NEVER
+        self._interest = np.full(n, np.nan)
+
+    def take(self, found: tuple[IntArray, Rows], at: int) -> None:
+        """Take in rows in order of time, all known at `at`; the last row of a contract stands."""
+        places, rows = found
+        if at != self._traded_at:
+            self._volume[:], self._last[:], self._traded_at = 0.0, np.nan, at
+        kinds, values, times = rows["kind"], rows["values"], rows["time"]
+        for side, first in (("bid", 0), ("ask", 2)):
+            which = (kinds == Kind.QUOTE) & np.isfinite(values[:, first])
+            where = places[which]
+            self._price[side][where] = values[which, first]
+            self._size[side][where] = values[which, first + 1]
+            self._given[side][where] = times[which]
+        which = (kinds == Kind.TRADE) & (times == at)
+        self._last[places[which]] = values[which, 0]
+        self._volume[places[which]] = values[which, 1]
+        which = kinds == Kind.INTEREST
+        self._interest[places[which]] = values[which, 0]
+
+    def columns(self, at: int, names: list[str]) -> dict[str, FloatArray]:
+        """Return the columns named as they are known at `at`."""
+        made = self._quotes(at) if "bids" in names else {}
+        traded = self._traded_at == at
+        n = len(self._interest)
+        made["volume"] = self._volume.copy() if traded else np.zeros(n)
+        made["last"] = self._last.copy() if traded else np.full(n, np.nan)
+        made["open_interest"] = self._interest.copy()
+        return {name: made[name] for name in names}
+
+    def _quotes(self, at: int) -> dict[str, FloatArray]:
+        known = {
+            side: (given != _NEVER) & (at - np.maximum(given, 0) <= self._max_age)
+            for side, given in self._given.items()
+        }
+        bid = np.where(known["bid"], self._price["bid"], np.nan)
+        ask = np.where(known["ask"], self._price["ask"], np.nan)
         crossed = bid > ask
-        older_bid, older_ask = crossed & (bid_at < ask_at), crossed & (ask_at < bid_at)
-        for values in (bid, bid_size):
-            values[older_bid] = np.nan
-        for values in (ask, ask_size):
-            values[older_ask] = np.nan
+        no_bid = ~known["bid"] | crossed & (self._given["bid"] < self._given["ask"])
+        no_ask = ~known["ask"] | crossed & (self._given["ask"] < self._given["bid"])
+        newest = np.iinfo(np.int64).max
         oldest = np.minimum(
-            np.where(np.isnan(bid), np.iinfo(np.int64).max, bid_at),
-            np.where(np.isnan(ask), np.iinfo(np.int64).max, ask_at),
+            np.where(no_bid, newest, self._given["bid"]),
+            np.where(no_ask, newest, self._given["ask"]),
         )
-        known = ~(np.isnan(bid) & np.isnan(ask))
-        age = np.full(len(self.times), np.nan)
-        age[known] = (self.times[known] - oldest[known]) / SECOND
-        columns = (bid, bid_size, ask, ask_size, age)
-        names = ("bids", "bid_sizes", "asks", "ask_sizes", "quote_age")
-        for name, values in zip(names, columns, strict=True):
-            grids[name][:, place] = values
-
-    def _carried(
-        self, marks: IntArray, prices: FloatArray, sizes: FloatArray
-    ) -> tuple[FloatArray, FloatArray, IntArray]:
-        """Return the newest price, its size and its time at each instant."""
-        n = len(self.times)
-        given = np.isfinite(prices)
-        marks, prices, sizes = marks[given], prices[given], sizes[given]
-        if not marks.size:
-            return np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int64)
-        index = np.searchsorted(marks, self.times, side="right") - 1
-        at = marks[np.maximum(index, 0)]
-        known = (index >= 0) & (self.times - at <= max(MAX_AGE, self.interval - MINUTE))
-        price = np.where(known, prices[np.maximum(index, 0)], np.nan)
-        size = np.where(known, sizes[np.maximum(index, 0)], np.nan)
-        return price, size, at
+        age = np.full(len(bid), np.nan)
+        quoted = ~(no_bid & no_ask)
+        age[quoted] = (at - oldest[quoted]) / SECOND
+        return {
+            "bids": np.where(no_bid, np.nan, bid),
+            "bid_sizes": np.where(no_bid, np.nan, self._size["bid"]),
+            "asks": np.where(no_ask, np.nan, ask),
+            "ask_sizes": np.where(no_ask, np.nan, self._size["ask"]),
+            "quote_age": age,
+        }
 
 
 def spot_at(
