@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.plans import ENTITLEMENTS, FREE, OPENED, PLANS, STAFF, VISITOR, first_plan_with
-from record.access import OPERATOR
+from record.access import CLOSED, OPERATOR
 
 SIGN_IN = "Sign in to go on."
-CLOSED = "This is closed."
 OPERATORS_ONLY = "Only operators may do this."
 
 

@@ -10,9 +10,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from accounts import second_factor
-from accounts.entitlements import CLOSED, SIGN_IN, allows, plan_needed
+from accounts.entitlements import SIGN_IN, allows, plan_needed
 from accounts.plans import ENTITLEMENTS
-from record.access import OPERATOR, entitlement_of
+from record.access import CLOSED, OPERATOR, entitlement_of
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # it reads its permissions from here

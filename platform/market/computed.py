@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from market import selectors
 from market.payloads import Payload
-
-WITHIN_S = 6.0
 
 
 class Computed(NamedTuple):
@@ -18,22 +16,22 @@ class Computed(NamedTuple):
     detail: str = ""
 
 
-def exposure_of(symbol: str) -> Computed:
+def exposure_of(user: Any, symbol: str) -> Computed:
     """Return the exposure that the feed published last, else that of the newest snapshot."""
     live = selectors.exposure_state(symbol)
-    return Computed(live) if live is not None else _ask("market.exposure", symbol, None)
+    return Computed(live) if live is not None else _ask(user, "market.exposure", symbol, None)
 
 
-def chain_of(symbol: str, expiry: str | None) -> Computed:
+def chain_of(user: Any, symbol: str, expiry: str | None) -> Computed:
     """Return one expiry of the newest chain; the nearest when none is named."""
-    return _ask("market.chain", symbol, expiry, None)
+    return _ask(user, "market.chain", symbol, expiry, None)
 
 
-def _ask(task: str, *args: str | None) -> Computed:
+def _ask(user: Any, task: str, *args: str | None) -> Computed:
     from record.remote import Unavailable, call
 
     try:
-        body: Payload = call(task, *args, timeout=WITHIN_S)
+        body: Payload = call(task, *args, user_id=user.pk)
     except Unavailable:
         return Computed(None, "away", "The numerics worker did not answer in time.")
     fault = body.get("fault")

@@ -207,6 +207,28 @@ class Bar(models.Model):
         return f"{self.instrument_id} {self.interval}s {self.time:%Y-%m-%d %H:%M}"
 
 
+class SimulatedDay(models.Model):
+    """A session that the simulator has walked, so that a later start need not walk it again.
+
+    A cache of what seed, configuration and the simulator's code determine; `market` is a digest
+    of all three. Days of a market that no run of its symbol plays any more are dropped when the
+    next one starts.
+    """
+
+    market = models.CharField(max_length=64, help_text="digest of configuration and code")
+    symbol = models.CharField(max_length=32)
+    index = models.PositiveIntegerField(help_text="sessions before it")
+    payload = models.JSONField(help_text="close, daily bar and the state that it left")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("market", "index"), name="simulatedday_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.market[:8]} day {self.index}"
+
+
 class FrameSchema(models.Model):
     """The column names of stored frame rows, in order. Content-addressed, immutable."""
 

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from market import selectors
 from market.payloads import Payload, chain_payload, exposure_payload
 from market.selectors import Located
-from record.tasks import PulseTask
+from record.tasks import UserTask
 
 KEEP_S = 300
 
@@ -42,8 +42,8 @@ def _of_snapshot(
     return kept
 
 
-@shared_task(name="market.chain", base=PulseTask, ignore_result=False)
-def chain(symbol: str, expiry: str | None, at: str | None) -> Payload:
+@shared_task(name="market.chain", base=UserTask, entitlement="market.chain", ignore_result=False)
+def chain(symbol: str, expiry: str | None, at: str | None, *, user_id: int) -> Payload:
     """Return one expiry of a symbol's chain with volatilities and Greeks."""
 
     def make(found: Located) -> Payload:
@@ -59,8 +59,10 @@ def chain(symbol: str, expiry: str | None, at: str | None) -> Payload:
     return _of_snapshot("chain", symbol, at, expiry or "", make)
 
 
-@shared_task(name="market.exposure", base=PulseTask, ignore_result=False)
-def exposure(symbol: str, at: str | None) -> Payload:
+@shared_task(
+    name="market.exposure", base=UserTask, entitlement="market.exposure", ignore_result=False
+)
+def exposure(symbol: str, at: str | None, *, user_id: int) -> Payload:
     """Return the dealer exposure of a symbol's snapshot."""
 
     def make(found: Located) -> Payload:

@@ -99,7 +99,7 @@ def chain_home(request: HttpRequest) -> HttpResponse:
 def exposure(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show where dealer exposure lies: levels, by strike, over spot, by expiry."""
     symbol = known_symbol(symbol)
-    found = exposure_of(symbol)
+    found = exposure_of(request.user, symbol)
     context = {
         "symbol": symbol,
         "quote": selectors.quote_payload(symbol),
@@ -117,7 +117,7 @@ def exposure(request: HttpRequest, symbol: str) -> HttpResponse:
 def chain(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show quotes, volatilities and Greeks by strike of one expiry."""
     symbol = known_symbol(symbol)
-    found = chain_of(symbol, request.GET.get("expiry") or None)
+    found = chain_of(request.user, symbol, request.GET.get("expiry") or None)
     if found.fault == "expiry":
         messages.info(request, "That expiry is no longer in the chain; this is the nearest one.")
         return redirect("market:chain", symbol)

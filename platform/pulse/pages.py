@@ -69,7 +69,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 def _dashboard_of(request: HttpRequest, symbol: str) -> dict[str, Any]:
     quote = market.quote_payload(symbol)
     run = quote["run"] if quote else None
-    exposure = exposure_of(symbol)
+    exposure = exposure_of(request.user, symbol)
     return {
         "quote": quote,
         "exposure": exposure.body,

@@ -14,13 +14,17 @@ from typing import Any, Final
 import orjson
 import redis
 import structlog
+from django.core.exceptions import PermissionDenied
 from rest_framework.exceptions import APIException
 
 from record import broker
+from record.access import NotEntitledError
 from record.hints import client
 
 ANSWER_TASK: Final = "record.answer"
 QUEUE: Final = "live"
+WITHIN_S = 6.0
+"""How long a request waits for its numerics."""
 KEEP_ANSWER_S: Final = 30
 _SLICE_S: Final = 1.0  # below the client's own time-out, which must not cut a wait short
 
@@ -44,22 +48,27 @@ def _keys(call_id: str) -> tuple[str, str]:
     return f"call:{call_id}:wanted", f"call:{call_id}:answer"
 
 
-def call(task: str, *args: Any, timeout: float = 5.0) -> Any:
+def call(task: str, *args: Any, user_id: int | None = None, timeout: float | None = None) -> Any:
     """Run `task(*args)` in the `live` worker and return its result, JSON as it is.
+
+    `user_id` is the person for whom a `UserTask` runs. The wait is `WITHIN_S` unless told.
 
     Raises
     ------
     Unavailable
         When Redis is away or no answer came within `timeout` seconds.
+    PermissionDenied
+        When the person may not have the task done, or no longer.
     RemoteError
         When the task raised.
     """
     call_id = uuid.uuid4().hex
     wanted, answer = _keys(call_id)
     link = client()
+    timeout = WITHIN_S if timeout is None else timeout
     try:
         link.set(wanted, 1, px=max(1, math.ceil(timeout * 1000)))
-        broker.send(ANSWER_TASK, (call_id, task, list(args)), queue=QUEUE, expires=timeout)
+        broker.send(ANSWER_TASK, (call_id, task, list(args), user_id), queue=QUEUE, expires=timeout)
         found = _wait(link, answer, time.monotonic() + timeout)
         link.delete(wanted)
     except (redis.RedisError, broker.BrokerAwayError) as error:
@@ -69,6 +78,8 @@ def call(task: str, *args: Any, timeout: float = 5.0) -> Any:
         log.warning("remote_timed_out", task=task, timeout_s=timeout)
         raise Unavailable
     body = orjson.loads(found)
+    if "refused" in body:
+        raise PermissionDenied(body["refused"])
     if "error" in body:
         raise RemoteError(f"{task}: {body['error']}")
     return body["result"]
@@ -83,15 +94,19 @@ def _wait(link: redis.Redis, answer: str, deadline: float) -> bytes | None:
     return None
 
 
-def answer(call_id: str, task: str, args: list[Any]) -> bool:
+def answer(call_id: str, task: str, args: list[Any], user_id: int | None = None) -> bool:
     """Run a task for a caller that still waits; return whether there was one."""
     wanted, answer_key = _keys(call_id)
     link = client()
     if not link.exists(wanted):
         return False
     try:
-        body: dict[str, Any] = {"result": broker.task_named(task).run(*args)}
+        named = {} if user_id is None else {"user_id": user_id}
+        body: dict[str, Any] = {"result": broker.task_named(task)(*args, **named)}
         text = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+    except NotEntitledError as error:
+        log.warning("remote_refused", task=task, user_id=user_id)
+        text = orjson.dumps({"refused": str(error)})
     except Exception as error:
         log.exception("remote_failed", task=task)
         text = orjson.dumps({"error": f"{type(error).__name__}: {error}"})

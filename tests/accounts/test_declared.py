@@ -11,10 +11,9 @@ from rest_framework.views import APIView
 from accounts.permissions import Entitled
 from accounts.plans import ENTITLEMENTS
 from accounts.routes import BY_NAME, entitlement_for
-from accounts.tasks import UserTask
 from record.access import PUBLIC, SYSTEM, entitlement_of
 from record.live import topics
-from record.tasks import PulseTask
+from record.tasks import PulseTask, UserTask
 
 
 def walk(patterns, namespaces=(), route="") -> Iterator[tuple[URLPattern, ResolverMatch]]:
@@ -79,6 +78,11 @@ def test_every_task_declares_what_it_needs():
     assert {"tools_app.evaluate_run", "market.chain"} <= set(own)
     for name, task in own.items():
         assert isinstance(task, PulseTask), name
-        assert task.entitlement in ENTITLEMENTS, name
+        assert task.entitlement in ENTITLEMENTS, f"{name} declares {task.entitlement!r}"
         # What is done for a person must check that person when it runs.
         assert task.entitlement == SYSTEM or isinstance(task, UserTask), name
+
+
+def test_a_task_that_declares_nothing_is_seen():
+    assert PulseTask.entitlement is None
+    assert UserTask.entitlement is None

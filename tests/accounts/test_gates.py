@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import structlog
 from celery import shared_task
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
@@ -14,9 +15,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import PlanRequired
-from accounts.tasks import NotEntitledError, UserTask
-from record.access import OPERATOR, PUBLIC, SIGNED_IN, entitled
+from record import access, broker, remote
+from record.access import OPERATOR, PUBLIC, SIGNED_IN, NotEntitledError, entitled
 from record.live import topics
+from record.tasks import UserTask
 
 calls: list[str] = []
 
@@ -277,3 +279,40 @@ def test_a_task_is_refused_when_it_starts(person, who):
 def test_a_task_for_nobody_is_refused():
     with pytest.raises(TypeError, match="user_id"):
         for_a_user.apply((21,)).get()
+
+
+def test_a_task_that_declares_nothing_is_refused(person):
+    class Silent(UserTask):
+        name = "tests.silent"
+
+        def run(self, **_):
+            calls.append("silent")
+
+    with pytest.raises(NotEntitledError, match="closed"):
+        Silent()(user_id=person("paula", "pro").pk)
+    assert calls == []
+
+
+def test_without_a_gate_no_task_runs_for_anybody(person):
+    before = access.set_task_gate(None)
+    try:
+        with pytest.raises(NotEntitledError, match="closed"):
+            for_a_user.apply((21,), {"user_id": person("paula", "pro").pk}).get()
+    finally:
+        access.set_task_gate(before)
+    assert calls == []
+
+
+def test_a_request_hears_that_its_plan_ended_while_it_waited(person, monkeypatch):
+    """The view let the person in; the plan ended before the worker came to the call."""
+    fred = person("fred", "free")
+
+    def send(task, args, **_):
+        remote.answer(*args)
+
+    monkeypatch.setattr(broker, "send", send)
+    with pytest.raises(PermissionDenied, match="Pro plan"):
+        remote.call("tests.for_a_user", 21, user_id=fred.pk)
+    assert calls == []
+    paula = person("paula", "pro")
+    assert remote.call("tests.for_a_user", 21, user_id=paula.pk) == 42

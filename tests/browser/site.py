@@ -62,7 +62,7 @@ def fix_market() -> None:
             return None
         return payloads.exposure() if symbol == "SPY" else payloads.no_interest(symbol)
 
-    def call(task: str, *args: Any, timeout: float) -> dict[str, Any]:
+    def call(task: str, *args: Any, user_id: int) -> dict[str, Any]:
         if state().get("away"):
             raise remote.Unavailable
         if args[0] == "DULL":

@@ -84,7 +84,7 @@ def test_exposure_states_its_sign_units_and_levels(day, pro, live_worker):  # no
 
 
 def test_no_worker_is_a_503_that_says_when_to_come_back(day, pro, monkeypatch):
-    monkeypatch.setattr("market.api.ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setattr("record.remote.WITHIN_S", 0.2)
     answer = pro.get(f"/api/v1/market/TEST/exposure?at={THIRD}")
     assert answer.status_code == 503
     assert int(answer["Retry-After"]) >= 1

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from record import audit, broker, idempotency, jobs, outbox, streams
+from record.access import SYSTEM
 from record.jobs import JobContext
 from record.models import AuditEntry, IdempotencyKey, Job, OutboxRow, StreamEvent
 from record.outbox import Outcome
@@ -21,9 +22,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 EFFECT = """
 from celery import shared_task
 from record import outbox, streams
+from record.access import SYSTEM
 from record.tasks import PulseTask
 
-@shared_task(name="tests.crash", base=PulseTask)
+@shared_task(name="tests.crash", base=PulseTask, entitlement=SYSTEM)
 def effect(name):
     streams.append("test:crash", key=name, data=None)
     say("in the effect")
@@ -31,7 +33,7 @@ def effect(name):
 """
 
 
-@shared_task(name="tests.crash", base=PulseTask)
+@shared_task(name="tests.crash", base=PulseTask, entitlement=SYSTEM)
 def effect(name: str) -> None:
     """The same task in this process, where it ends well."""
     streams.append("test:crash", key=name, data=None)

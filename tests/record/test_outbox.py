@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from record import audit, broker, outbox, streams
+from record.access import SYSTEM
 from record.models import AuditEntry, OutboxRow, StreamEvent
 from record.outbox import MAX_ATTEMPTS, Outcome, Unretryable
 from record.tasks import PulseTask
@@ -19,7 +20,7 @@ calls: list[tuple] = []
 moods: dict[str, Exception] = {}
 
 
-@shared_task(name="tests.effect", base=PulseTask, queue="alerts")
+@shared_task(name="tests.effect", base=PulseTask, entitlement=SYSTEM, queue="alerts")
 def effect(name: str, number: int) -> None:
     """An effect in the database, and a note that it was tried."""
     streams.append("test:effects", key=name, data=number)
@@ -35,7 +36,7 @@ class LeasedTask(PulseTask):
     atomic = False
 
 
-@shared_task(name="tests.leased", base=LeasedTask)
+@shared_task(name="tests.leased", base=LeasedTask, entitlement=SYSTEM)
 def leased(name: str) -> None:
     """An effect elsewhere."""
     calls.append((name, connection.in_atomic_block))

@@ -9,18 +9,19 @@ import pytest
 from celery import shared_task
 
 from record import broker, heartbeat, remote
+from record.access import SYSTEM
 from record.hints import client
 from record.remote import RemoteError, Unavailable
 from record.tasks import PulseTask, beat
 
 
-@shared_task(name="tests.double", base=PulseTask)
+@shared_task(name="tests.double", base=PulseTask, entitlement=SYSTEM)
 def double(numbers: list[float]) -> dict[str, object]:
     """Numerics."""
     return {"twice": [2 * number for number in numbers], "missing": float("nan")}
 
 
-@shared_task(name="tests.breaks", base=PulseTask)
+@shared_task(name="tests.breaks", base=PulseTask, entitlement=SYSTEM)
 def breaks() -> None:
     """A bug."""
     raise ZeroDivisionError("somewhere")
@@ -123,9 +124,10 @@ def test_a_real_worker_answers_over_a_real_queue(child, own_redis):
     worker = child(
         """
 from celery import shared_task
+from record.access import SYSTEM
 from record.tasks import PulseTask
 
-@shared_task(name="tests.double", base=PulseTask)
+@shared_task(name="tests.double", base=PulseTask, entitlement=SYSTEM)
 def double(numbers):
     return {"twice": [2 * number for number in numbers]}
 

@@ -6,6 +6,7 @@ the feed goes on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ from market.feed.recorder import Minute
 from market.models import FeedRun
 from market.payloads import Payload, exposure_payload, iso, number, run_payload, session_payload
 from market.snapshot import SnapshotData
-from record.state import publish_state
+from record.state import Coalescer
 
 log = structlog.get_logger("pulse.feed")
 NS = 1_000_000_000
+EVERY_S = 0.25
+"""A state is told at most this often: a day replayed at full speed makes hundreds a second."""
 
 
 def head_of(run: FeedRun) -> Payload:
@@ -64,6 +67,7 @@ class Publisher:
         self._session: Session | None = None
         self._previous = float("nan")
         self._silent = False
+        self._states = Coalescer(EVERY_S)
 
     def open_session(self, session: Session, previous_close: float = float("nan")) -> None:
         """Begin a session; `previous_close` is NaN when it is not known."""
@@ -89,9 +93,16 @@ class Publisher:
         """Publish the run's own row."""
         self._publish("feed:status", str(self._run.pk), run_payload(self._run))
 
+    def flush(self, *, force: bool = False) -> None:
+        """Tell what is due by now, or with `force` everything that waits."""
+        self._safely(lambda: self._states.flush(force=force))
+
     def _publish(self, channel: str, key: str, data: dict[str, Any]) -> None:
+        self._safely(lambda: self._states.put(channel, key, data))
+
+    def _safely(self, tell: Callable[[], object]) -> None:
         try:
-            publish_state(channel, key, data)
+            tell()
         except redis.RedisError as error:
             if not self._silent:
                 log.warning("redis_away", error=str(error))

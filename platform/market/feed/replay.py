@@ -93,6 +93,9 @@ class ReplaySession:
             chain = newest.chain()
         return replace(self._context(bars), chain=chain)
 
+    def closed(self) -> None:
+        """Do nothing: a recorded day is in the store already."""
+
     def _fullest_source(self) -> str | None:
         from django.db.models import Count
 

@@ -34,7 +34,9 @@ T = TypeVar("T")
 log = structlog.get_logger("pulse.feed")
 
 CONTROL_EVERY_S = 0.25
-KEEP_SIMULATED_SESSIONS = 12
+KEEP_SNAPSHOTS = 12
+KEEP_ROWS = 120
+"""Sessions of a simulation whose snapshots, and whose minutes' rows, are kept."""
 
 
 class StoppedError(Exception):
@@ -155,8 +157,9 @@ class FeedRunner:
         if context is not None:
             row = daily_row(context)
             self._durable(lambda: self._store_daily(row))
+        self._durable(source.closed)
         if not self.source.stored:
-            self._durable(self._forget_old_snapshots)
+            self._durable(self._forget_old)
 
     def _minutes(self, source: SessionSource) -> Iterator[SnapshotData]:
         return read_on(source.minutes, lambda data: data.known_at, sleep=self._sleep)
@@ -190,21 +193,21 @@ class FeedRunner:
         write_rows(self.run, [row])
         rows_stored(self.run.pk, arrived=time.time())
 
-    def _forget_old_snapshots(self) -> None:
-        """Drop a simulation's oldest snapshots: its rows and signals stay."""
-        days = (
-            FrameRow.objects.filter(run=self.run, kind="intraday")
-            .order_by("-session_date")
-            .values_list("session_date", flat=True)
-            .distinct()[:KEEP_SIMULATED_SESSIONS]
+    def _forget_old(self) -> None:
+        """Drop a simulation's oldest snapshots, later its minutes' rows; signals and days stay."""
+        minutes = FrameRow.objects.filter(run=self.run, kind="intraday")
+        days = list(
+            minutes.order_by("-session_date").values_list("session_date", flat=True).distinct()
         )
-        kept = list(days)
-        if len(kept) == KEEP_SIMULATED_SESSIONS:
-            self.run.stored.filter(time__date__lt=kept[-1]).delete()
+        if len(days) > KEEP_SNAPSHOTS:
+            self.run.stored.filter(time__date__lt=days[KEEP_SNAPSHOTS - 1]).delete()
+        if len(days) > KEEP_ROWS:
+            minutes.filter(session_date__lt=days[KEEP_ROWS - 1]).delete()
 
     def _wait_for(self, at: int) -> None:
         """Return when market instant `at` is due, following pauses, speeds and stops."""
         while True:
+            self._publisher.flush()
             self._follow_wish(at)
             if at <= self._rushed_until:
                 self._pacer.anchor(at)
@@ -238,6 +241,7 @@ class FeedRunner:
             if self._should_end():
                 raise StoppedError
             self._sleep(CONTROL_EVERY_S)
+            self._publisher.flush()
             self._wish = self._durable(self._ask)
             self._durable(
                 lambda: FeedRun.objects.filter(pk=self.run.pk).update(heartbeat_at=timezone.now())
@@ -259,6 +263,7 @@ class FeedRunner:
 
     def _end(self, state: FeedRun.State, error: str = "") -> FeedRun.State:
         self._set(state=state, error=error, finished_at=timezone.now())
+        self._publisher.flush(force=True)
         log.info("feed_ended", run=self.run.pk, symbol=self.run.symbol, state=state, error=error)
         return state
 

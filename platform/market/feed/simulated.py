@@ -12,6 +12,7 @@ from django.db import transaction
 from market import calendars
 from market.calendars import Session
 from market.features.context import DailyBars, DailyContext
+from market.feed import walked
 from market.feed.source import FLOW_COLUMN
 from market.frames import FloatArray, IntArray
 from market.models import FeedRun, FrameRow
@@ -33,15 +34,14 @@ class SimulatedSource:
     simulated = True
     stored = False
 
-    def __init__(self, symbol: str, *, seed: int, effect: float, first: int = 0) -> None:
-        self.symbol = symbol
+    def __init__(self, config: SimulatorConfig, *, first: int = 0) -> None:
+        self.symbol = config.symbol
         self._first = first
         self._sessions = calendars.sessions(FIRST_SESSION, LAST_SESSION)
         self._market = SimulatedMarket(
-            SimulatorConfig(
-                symbol=symbol, seed=seed, strength=effect, history_sessions=HISTORY_SESSIONS
-            ),
+            config,
             [(day.date, day.open_ns, day.close_ns) for day in self._sessions],
+            walked.load(config),
         )
         before = calendars.sessions(
             FIRST_SESSION - dt.timedelta(days=2 * HISTORY_SESSIONS),
@@ -149,6 +149,11 @@ class SimulatedSourceSession:
                 },
             )
 
+    def closed(self) -> None:
+        """Keep where the session left the market."""
+        market = self._source.market
+        walked.keep(market.config, self._index, market.walked(self._index))
+
     def at_close(self, newest: SnapshotData | None) -> DailyContext | None:
         """Return what is known at this session's close."""
         whole = self._source.context(until=self._index + 1)
@@ -171,8 +176,10 @@ def resume_or_create(
 ) -> FeedRun:
     """Return the run to go on with: the last one of this market, else a new one.
 
-    A run that was stopped by a person is left alone; a new one begins after its last session.
-    The first `warm` minutes of a new one are played at once, so that there is something to see.
+    A run that was stopped by a person is left alone; a new one begins after its last session. A
+    market that was played to the end of its calendar is followed by another path of its seed,
+    from the calendar's beginning. The first `warm` minutes of a new one are played at once, so
+    that there is something to see.
     """
     instrument = ensure_instrument(
         symbol, kind="equity", name=f"{symbol} (simulated)", simulated=True
@@ -191,14 +198,30 @@ def resume_or_create(
         )
         last.refresh_from_db()
         return last
-    first = 0 if last is None else _index_of(last.session_date) + 1
-    return FeedRun.objects.create(
+    path, first = 0, 0
+    if last is not None:
+        path, first = int(last.params["path"]), _index_of(last.session_date) + 1
+        if last.state == FeedRun.State.FINISHED:
+            path, first = path + 1, 0
+    run = FeedRun.objects.create(
         symbol=symbol,
         underlying=instrument,
         source=FeedRun.Source.SIMULATOR,
-        params={**asked, "first": first, "warm": warm},
+        params={**asked, "path": path, "first": first, "warm": warm},
         speed=speed,
         simulated=True,
+    )
+    walked.forget_others(_config(run))
+    return run
+
+
+def _config(run: FeedRun) -> SimulatorConfig:
+    return SimulatorConfig(
+        symbol=run.symbol,
+        seed=int(run.params["seed"]),
+        path=int(run.params["path"]),
+        strength=float(run.params["effect"]),
+        history_sessions=HISTORY_SESSIONS,
     )
 
 
@@ -215,9 +238,4 @@ def source_of(run: FeedRun) -> SimulatedSource:
             kind=FrameRow.Kind.DAILY, session_date=run.session_date
         ).exists()
         first = max(first, index + closed)
-    return SimulatedSource(
-        run.symbol,
-        seed=int(run.params["seed"]),
-        effect=float(run.params["effect"]),
-        first=first,
-    )
+    return SimulatedSource(_config(run), first=first)

@@ -40,6 +40,10 @@ class SessionSource(Protocol):
         """Return what is known at this session's close, or None without a daily bar of it."""
         ...
 
+    def closed(self) -> None:
+        """Hear that the session was played to its end; may be told again."""
+        ...
+
 
 class Source(Protocol):
     """Sessions of one underlying, in order."""

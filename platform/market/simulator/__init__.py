@@ -7,7 +7,7 @@ arrays. Both are the same walk. What is planted, and what takes it away, says `s
 from market.simulator.bars import DailyBar
 from market.simulator.config import SimulatorConfig
 from market.simulator.listing import Contracts, MarketSession
-from market.simulator.market import DailyHistory, SimulatedMarket
+from market.simulator.market import DailyHistory, SimulatedMarket, WalkedSession
 from market.simulator.session import SimulatedSession, SimulatedSnapshot
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "SimulatedSession",
     "SimulatedSnapshot",
     "SimulatorConfig",
+    "WalkedSession",
 ]

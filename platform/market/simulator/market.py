@@ -34,6 +34,15 @@ class DailyHistory:
         return int(self.close.size)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WalkedSession:
+    """What is kept of a session that was walked: its last price, bar, and the state it left."""
+
+    close: float
+    bar: DailyBar
+    after: DailyState
+
+
 class SimulatedMarket:
     """A sequence of sessions on dates that the caller gives.
 
@@ -47,6 +56,8 @@ class SimulatedMarket:
     calendar : sequence of (date, open_ns, close_ns)
         Consecutive sessions, first to last. Expiries fall on them, so the last 60 days of the
         calendar can be listed but not played: `len` says how many sessions can.
+    walked : sequence of WalkedSession
+        The first sessions as `walked` of an equal market gave them, so as not to walk them again.
 
     Raises
     ------
@@ -55,7 +66,10 @@ class SimulatedMarket:
     """
 
     def __init__(
-        self, config: SimulatorConfig, calendar: Sequence[tuple[dt.date, int, int]]
+        self,
+        config: SimulatorConfig,
+        calendar: Sequence[tuple[dt.date, int, int]],
+        walked: Sequence[WalkedSession] = (),
     ) -> None:
         self.config = config
         self.calendar = tuple(MarketSession(*row) for row in calendar)
@@ -65,9 +79,9 @@ class SimulatedMarket:
         self._path = np.array([config.path], dtype=np.int64)
         history, state = simulate_history(config, self._path)
         self._history: DailyPaths = history
-        self._states: list[DailyState] = [state]
-        self._closes: list[float] = []
-        self._bars: list[DailyBar] = []
+        self._states: list[DailyState] = [state, *(one.after for one in walked)]
+        self._closes: list[float] = [one.close for one in walked]
+        self._bars: list[DailyBar] = [one.bar for one in walked]
         self._recent: dict[int, IntradayPaths] = {}
 
     def _check_calendar(self) -> None:
@@ -103,6 +117,11 @@ class SimulatedMarket:
             state=self._states[index],
             walked=walked,
         )
+
+    def walked(self, index: int) -> WalkedSession:
+        """Return what is kept of a session, walking up to it where need be."""
+        self._walk_to(index)
+        return WalkedSession(self._closes[index], self._bars[index], self._states[index + 1])
 
     def sessions(self, start: int = 0) -> Iterator[SimulatedSession]:
         """Yield the sessions from one on, as far as the calendar reaches."""

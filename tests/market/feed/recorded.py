@@ -17,14 +17,16 @@ DAY = dt.date(2024, 3, 15)  # a Friday
 MINUTES = 12
 
 
-def recorded(minutes: int = MINUTES, symbol: str = "TEST") -> Iterator[SnapshotData]:
-    """Yield the first minutes of the day: two expiries, the first that same day."""
-    session = calendars.session(DAY)
+def recorded(
+    minutes: int = MINUTES, symbol: str = "TEST", day: dt.date = DAY
+) -> Iterator[SnapshotData]:
+    """Yield the first minutes of a day: two expiries, the first that same day."""
+    session = calendars.session(day)
     assert session is not None
     strikes = np.arange(90.0, 111.0, 2.5)
     contracts = [
-        (day, call, strike)
-        for day in (DAY, DAY + dt.timedelta(days=28))
+        (expiry, call, strike)
+        for expiry in (day, day + dt.timedelta(days=28))
         for strike in strikes
         for call in (True, False)
     ]
