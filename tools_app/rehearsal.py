@@ -11,7 +11,7 @@ from market.features.assembly import assemble
 from market.features.context import DailyBars, DailyContext, MinuteBar, MinuteView, SessionContext
 from market.features.daily import BASKET_RETURNS, observe_daily
 from market.features.session import ObservedRows, observe_session, stacked
-from market.frames import FloatArray, Kind
+from market.frames import Kind
 from market.simulator import SimulatedMarket, SimulatedSession
 from tools_app.contract import Evaluation, Tool
 from tools_app.registry import catalogue
@@ -73,7 +73,7 @@ def daily_rows(market: SimulatedMarket, sessions: int) -> ObservedRows:
         observe_daily(
             DailyContext(
                 symbol=market.config.symbol,
-                bars=_until(bars, end),
+                bars=bars.first(end),
                 basket=basket[:, max(0, end - BASKET_RETURNS - 1) : end],
             )
         )
@@ -110,10 +110,3 @@ def wilson(hits: int, tries: int, z: float = 1.959963984540054) -> tuple[float, 
     half = z * np.sqrt(share * (1.0 - share) / tries + z * z / (4.0 * tries * tries))
     scale = 1.0 + z * z / tries
     return float((middle - half) / scale), float((middle + half) / scale)
-
-
-def _until(bars: DailyBars, end: int) -> DailyBars:
-    columns: dict[str, FloatArray] = {
-        name: getattr(bars, name)[:end] for name in ("open", "high", "low", "close", "volume")
-    }
-    return DailyBars(time=bars.time[:end], spread=bars.spread[:end], **columns)

@@ -14,6 +14,7 @@ from market import selectors as market
 from market.views import choice, chosen_symbol
 from record.access import entitled
 from tools_app import selectors
+from tools_app.registry import catalogue as catalogue_of
 
 TIERS = ("", "free", "pro", "pro_plus")
 HISTORY = 50
@@ -74,6 +75,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     context: dict[str, Any] = {"page": "tools", "tool": tool}
     if not tool["locked"]:
         context |= _record(request, tool)
+        context["runs"] = selectors.counts_of(catalogue_of().get(slug), request.user)
     return render(request, "tools/detail.html", context)
 
 

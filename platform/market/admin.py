@@ -1,21 +1,29 @@
 """Operators' view of market data. Records are read; events can be edited; each act is audited.
 
-Bars have a composite key, which the admin cannot show by itself: an instrument lists its series.
+Bars have a composite key, which the admin cannot list by itself: an instrument leads to its bars.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 
 from market import bars
 from market.models import (
+    Bar,
     ChainLayout,
     Event,
     FeedRun,
@@ -24,11 +32,31 @@ from market.models import (
     ImportBatch,
     ImportReject,
     Instrument,
+    SimulatedDay,
     Snapshot,
     TradeRecord,
 )
 from record import audit
 from record.admin import ReadOnlyAdmin
+
+BARS_A_PAGE = 200
+INTERVALS = (60, 300, 3_600, 86_400)
+END_OF_TIME = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
+
+
+def _asked(request: HttpRequest) -> tuple[str, int, dt.datetime]:
+    """Return price, interval and the instant to go back from; what is no such thing is ignored."""
+    price = request.GET.get("price", "")
+    interval = request.GET.get("interval", "")
+    try:
+        before = dt.datetime.fromisoformat(request.GET.get("before", ""))
+    except ValueError:
+        before = END_OF_TIME
+    return (
+        price if price in Bar.Price.values else Bar.Price.TRADE.value,
+        int(interval) if interval in map(str, INTERVALS) else INTERVALS[-1],
+        before if timezone.is_aware(before) else END_OF_TIME,
+    )
 
 
 def _audit(request: HttpRequest, action: str, subject: str, detail: dict[str, Any]) -> None:
@@ -58,12 +86,39 @@ class InstrumentAdmin(ReadOnlyAdmin):
 
     @admin.display(description="stored bars")
     def bar_series(self, row: Instrument) -> str:
-        """Say which bars are stored: price, interval, span, count."""
+        """Say which bars are stored, and lead to them."""
+        address = reverse("admin:market_instrument_bars", args=[row.pk])
         lines = [
-            f"{price} {interval} s: {count} bars, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+            (address, price, interval, f"{count} bars, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
             for price, interval, first, last, count in bars.coverage(row.symbol)
         ]
-        return "; ".join(lines) or "none"
+        form = '<a href="{0}?price={1}&amp;interval={2}">{1}, {2} s</a>: {3}'
+        return format_html_join(mark_safe("<br>"), form, lines) or "none"
+
+    def get_urls(self) -> list[Any]:
+        """Add the page of an instrument's bars."""
+        page = self.admin_site.admin_view(self.bars_page)
+        return [path("<int:pk>/bars/", page, name="market_instrument_bars"), *super().get_urls()]
+
+    def bars_page(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """List stored versions of bars, newest first, from an instant back."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = get_object_or_404(Instrument, pk=pk)
+        price, interval, before = _asked(request)
+        found = bars.versions(
+            row.symbol, price=price, interval=interval, before=before, most=BARS_A_PAGE
+        )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Bars of {row.symbol}: {price}, {interval} s",
+            "instrument": row,
+            "price": price,
+            "interval": interval,
+            "rows": found,
+            "older": found[-1].time.isoformat() if len(found) == BARS_A_PAGE else None,
+        }
+        return TemplateResponse(request, "admin/market/bars.html", context)
 
 
 @admin.register(ChainLayout)
@@ -109,6 +164,15 @@ class FeedRunAdmin(ReadOnlyAdmin):
                 run.save(update_fields=["desired"])
                 _audit(request, "market.feed.stop", f"run {run.pk}", {"symbol": run.symbol})
             messages.success(request, f"{run} was asked to stop.")
+
+
+@admin.register(SimulatedDay)
+class SimulatedDayAdmin(ReadOnlyAdmin):
+    """Sessions that the simulator has walked."""
+
+    list_display = ("id", "symbol", "index", "market")
+    list_filter = ("symbol",)
+    ordering = ("-id",)
 
 
 @admin.register(FrameSchema)

@@ -153,6 +153,36 @@ def read_bars(
     return Bars(times, *values.T)
 
 
+class Version(NamedTuple):
+    """One stored version of a bar."""
+
+    price: str
+    interval: int
+    time: dt.datetime
+    known_at: dt.datetime
+    open: float | None
+    high: float | None
+    low: float | None
+    close: float
+    volume: float | None
+    source: str
+
+
+def versions(
+    symbol: str, *, price: str, interval: int, before: dt.datetime, most: int
+) -> list[Version]:
+    """Return the newest stored versions of bars that ended before an instant, newest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT b.price, b.interval, b.time, b.known_at, b.open, b.high, b.low, b.close, "
+            "b.volume, b.source FROM market_bar b JOIN market_instrument i "
+            "ON i.id = b.instrument_id WHERE i.symbol = %s AND b.price = %s AND b.interval = %s "
+            "AND b.time < %s ORDER BY b.time DESC, b.known_at DESC LIMIT %s",
+            [symbol, price, interval, before, most],
+        )
+        return [Version(*row) for row in cursor.fetchall()]
+
+
 def coverage(symbol: str) -> list[tuple[str, int, dt.datetime, dt.datetime, int]]:
     """Return (price, interval, first, last, bars) of each series of a symbol."""
     with connection.cursor() as cursor:

@@ -180,10 +180,7 @@ def feed_payload() -> Payload:
         "runs": [
             {**run_payload(run), **_age(run), "owner": run.requested_by} for run in (*on, *ended)
         ],
-        "days": [
-            {"symbol": symbol, "date": day.isoformat(), "snapshots": count}
-            for symbol, day, count in stored_days()
-        ],
+        "days": [{**day._asdict(), "date": day.date.isoformat()} for day in stored_days()],
     }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from market import calendars, occ
+from market import occ
+from market.clock import from_ns
 from market.models import Instrument, InstrumentKind, Right
+from market.snapshot import Layout
 
 
 def ensure_instrument(
@@ -24,29 +26,35 @@ def ensure_instrument(
     return row
 
 
-def ensure_option(symbol: str, *, multiplier: Decimal = Decimal(100)) -> Instrument:
-    """Return the option of an OCC symbol, made when there is none, its underlying likewise.
-
-    OccError when the text is not an OCC symbol.
-    """
-    contract = occ.parse(symbol)
-    rule = occ.rule(contract.root)
-    kind = InstrumentKind.INDEX if rule.index else InstrumentKind.EQUITY
-    underlying = ensure_instrument(rule.underlying, kind=kind)
-    row, _ = Instrument.objects.get_or_create(
-        symbol=contract.symbol,
-        defaults={
-            "kind": InstrumentKind.OPTION,
-            "root": contract.root,
-            "underlying": underlying,
-            "expiry": contract.expiry,
-            "settles_at": calendars.settlement(contract.root, contract.expiry),
-            "strike": contract.strike,
-            "right": Right(contract.right),
-            "exercise": "american" if rule.american else "european",
-            "settlement": rule.settles,
-            "multiplier": multiplier,
-            "simulated": underlying.simulated,
-        },
+def ensure_options(layout: Layout, underlying: Instrument) -> None:
+    """Make the options of a chain that there are not yet; those that there are stay as they are."""
+    rules = {root: occ.rule(root) for root in layout.root_names}
+    columns = (
+        layout.symbols(), layout.root_list(), layout.expiry_dates(), layout.settles.tolist(),
+        layout.strikes.tolist(), layout.is_call.tolist(), layout.american.tolist(),
+        layout.multipliers.tolist(),
+    )  # fmt: skip
+    Instrument.objects.bulk_create(
+        (
+            Instrument(
+                symbol=symbol,
+                kind=InstrumentKind.OPTION,
+                root=root,
+                underlying=underlying,
+                expiry=expiry,
+                settles_at=from_ns(settles),
+                strike=Decimal(repr(strike)),
+                right=Right.CALL if call else Right.PUT,
+                exercise="american" if american else "european",
+                settlement=rules[root].settles,
+                multiplier=Decimal(repr(multiplier)),
+                currency=underlying.currency,
+                simulated=underlying.simulated,
+            )
+            for symbol, root, expiry, settles, strike, call, american, multiplier in zip(
+                *columns, strict=True
+            )
+        ),
+        ignore_conflicts=True,
+        batch_size=1_000,
     )
-    return row

@@ -19,6 +19,7 @@ from market import packing
 from market import snapshot as shapes
 from market.clock import from_ns, to_ns
 from market.models import ChainLayout, FeedRun, Instrument, Snapshot
+from market.services import ensure_options
 from market.snapshot import Layout, SnapshotData
 
 _CACHE_SIZE = 256
@@ -135,12 +136,15 @@ def forget_layouts() -> None:
 
 
 def ensure_layout(layout: Layout, underlying: Instrument) -> int:
-    """Return the id of the stored layout, storing it the first time it is seen."""
+    """Return the id of the stored layout, storing it the first time it is seen.
+
+    With it come its contracts as instruments; a simulation's come and go too fast to be listed.
+    """
     digest = packing.layout_digest(layout)
     found = ChainLayout.objects.filter(digest=digest).values_list("pk", flat=True).first()
     if found is not None:
         return found
-    row, _ = ChainLayout.objects.get_or_create(
+    row, made = ChainLayout.objects.get_or_create(
         digest=digest,
         defaults={
             "underlying": underlying,
@@ -148,6 +152,8 @@ def ensure_layout(layout: Layout, underlying: Instrument) -> int:
             "payload": packing.pack_layout(layout),
         },
     )
+    if made and not underlying.simulated:
+        ensure_options(layout, underlying)
     return row.pk
 
 

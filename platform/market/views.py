@@ -155,12 +155,13 @@ def feed(request: HttpRequest) -> HttpResponse:
 @entitled("market.replay")
 def feed_start(request: HttpRequest) -> HttpResponse:
     """Ask for the replay of a stored day."""
-    symbol, _, day = request.POST.get("day", "").partition(" ")
+    symbol, day, source = [*request.POST.get("day", "").split(" "), "", "", ""][:3]
     try:
         run = control.request_replay(
             symbol=symbol,
             date=_date(day),
             speed=_speed(request.POST.get("speed", "")),
+            source=source or None,
             user_id=request.user.pk,
         )
     except control.FeedError as error:

@@ -1,15 +1,17 @@
 """What operators can do with market data, and that each act leaves an audit row."""
 
 import datetime as dt
+import html
+import re
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.http import HttpRequest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
-from market import models
+from market import bars, models
 from market.admin import EventAdmin, FeedRunAdmin, InstrumentAdmin
 from market.models import Event, FeedRun, Instrument
 from record.admin import ReadOnlyAdmin
@@ -37,7 +39,7 @@ def test_every_table_that_the_admin_can_show_is_there() -> None:
     shown = {model.__name__ for model in admin.site._registry}
     tables = {model.__name__ for model in vars(models).values() if isinstance(model, type)
               and issubclass(model, models.models.Model)}  # fmt: skip
-    assert tables - shown == {"Bar"}  # has a composite key; instruments list their bars
+    assert tables - shown == {"Bar"}  # has a composite key; instruments lead to their bars
 
 
 def test_records_are_read_only(request_: HttpRequest) -> None:
@@ -89,6 +91,51 @@ def test_stopping_runs_asks_each_once(request_: HttpRequest) -> None:
     assert audited() == [("market.feed.stop", f"run {running.pk}")]
 
 
-def test_instrument_lists_its_bars() -> None:
-    spy = Instrument.objects.create(symbol="SPY", kind="equity")
-    assert InstrumentAdmin(Instrument, admin.site).bar_series(spy) == "none"
+def operator_client() -> Client:
+    user = get_user_model().objects.create_superuser(email="o@pulse.example", password="x")
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def write_minutes(symbol: str, count: int) -> Instrument:
+    row = Instrument.objects.create(symbol=symbol, kind="equity")
+    times = [AT + dt.timedelta(minutes=minute) for minute in range(count)]
+    bars.write_bars(
+        bars.BarRow(row.pk, "trade", 60, at, at, None, None, None, 10.0 + place, None, "test")
+        for place, at in enumerate(times)
+    )
+    return row
+
+
+def test_an_instrument_leads_to_its_bars_page_by_page() -> None:
+    row, client = write_minutes("SPY", 250), operator_client()
+    shown = client.get(f"/admin/market/instrument/{row.pk}/change/").content.decode()
+    address = f"/admin/market/instrument/{row.pk}/bars/?price=trade&amp;interval=60"
+    assert address in shown
+    first = client.get(address.replace("&amp;", "&")).content.decode()
+    assert "259.0" in first
+    assert first.count('<th scope="row">') == 200
+    older = re.search(r'href="(\?[^"]*before=[^"]*)"', first)
+    assert older is not None
+    rest = client.get(f"/admin/market/instrument/{row.pk}/bars/" + html.unescape(older[1]))
+    assert rest.content.decode().count('<th scope="row">') == 50
+    assert "259.0" not in rest.content.decode()
+
+
+def test_an_instrument_without_bars_says_so() -> None:
+    row, client = Instrument.objects.create(symbol="SPY", kind="equity"), operator_client()
+    assert InstrumentAdmin(Instrument, admin.site).bar_series(row) == "none"
+    for query in ("", "?price=x&interval=7&before=never", "?before=2024-01-01"):
+        answer = client.get(f"/admin/market/instrument/{row.pk}/bars/{query}")
+        assert answer.status_code == 200
+        assert "No such bars" in answer.content.decode()
+    assert client.get("/admin/market/instrument/0/bars/").status_code == 404
+
+
+def test_bars_are_for_operators(client) -> None:
+    row = Instrument.objects.create(symbol="SPY", kind="equity")
+    address = f"/admin/market/instrument/{row.pk}/bars/"
+    assert client.get(address).status_code == 302
+    client.force_login(get_user_model().objects.create_user("free@test.example"))
+    assert client.get(address).status_code in (302, 403)

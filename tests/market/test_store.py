@@ -48,6 +48,28 @@ def data(
     )  # fmt: skip
 
 
+def test_contracts_of_a_recorded_chain_become_instruments_once(spy: Instrument) -> None:
+    for strikes in ([495.0, 500.0], [500.0, 502.5]):
+        store.write_snapshot(data(strikes, minute=int(strikes[0])))
+    options = Instrument.objects.filter(kind="option").order_by("strike")
+    assert [option.symbol for option in options] == [
+        "SPY240315C00495000",
+        "SPY240315C00500000",
+        "SPY240315C00502500",
+    ]
+    first = options[0]
+    assert (first.root, first.underlying, first.expiry, first.right) == ("SPY", spy, EXPIRY, "C")
+    assert (first.strike, first.multiplier, first.exercise) == (495, 100, "american")
+    assert first.settles_at == new_york(EXPIRY, dt.time(16))
+    assert (first.settlement, first.simulated) == ("pm", False)
+
+
+def test_a_simulations_contracts_are_not_listed(spy: Instrument) -> None:
+    Instrument.objects.filter(pk=spy.pk).update(simulated=True)
+    store.write_snapshot(data([495.0, 500.0]))
+    assert not Instrument.objects.filter(kind="option").exists()
+
+
 def test_snapshot_comes_back_as_it_was(spy: Instrument) -> None:
     original = data([495.0, 500.0], bids=[5.25, np.nan], open_interest=[7.0, 9.0])
     row = store.write_snapshot(original)

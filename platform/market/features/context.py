@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -100,6 +100,17 @@ class DailyBars:
     close: FloatArray
     volume: FloatArray
     spread: FloatArray
+
+    def first(self, count: int) -> DailyBars:
+        """Return the oldest `count` sessions."""
+        return DailyBars(**{one.name: getattr(self, one.name)[:count] for one in fields(self)})
+
+    def then(self, more: DailyBars) -> DailyBars:
+        """Return these sessions followed by others."""
+        pairs = {
+            one.name: (getattr(self, one.name), getattr(more, one.name)) for one in fields(self)
+        }
+        return DailyBars(**{name: np.concatenate(pair) for name, pair in pairs.items()})
 
 
 @dataclass(frozen=True, slots=True)

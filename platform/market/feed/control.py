@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Q
@@ -37,8 +38,17 @@ def stored_underlying(symbol: str) -> Instrument | None:
     return Instrument.objects.filter(names, pk__in=recorded).order_by("symbol").first()
 
 
-def stored_days(symbol: str | None = None) -> list[tuple[str, dt.date, int]]:
-    """Return (symbol, session date, snapshots) of the recorded days that can be replayed."""
+class StoredDay(NamedTuple):
+    """A recorded day of one symbol as one source tells it."""
+
+    symbol: str
+    date: dt.date
+    source: str
+    snapshots: int
+
+
+def stored_days(symbol: str | None = None) -> list[StoredDay]:
+    """Return the recorded days that can be replayed: newest first, of each the fullest first."""
     from django.db.models import Count
     from django.db.models.functions import TruncDate
 
@@ -47,12 +57,12 @@ def stored_days(symbol: str | None = None) -> list[tuple[str, dt.date, int]]:
         rows = rows.filter(underlying__symbol=symbol)
     counted = (
         rows.annotate(day=TruncDate("time"))
-        .values_list("underlying__symbol", "day")
-        .annotate(count=Count("time", distinct=True))
+        .values_list("underlying__symbol", "day", "source")
+        .annotate(count=Count("time"))
         .filter(count__gt=1)
-        .order_by("-day", "underlying__symbol")
+        .order_by("-day", "underlying__symbol", "-count", "source")
     )
-    return [(name, day, count) for name, day, count in counted]
+    return [StoredDay(*row) for row in counted]
 
 
 def request_replay(
@@ -60,18 +70,21 @@ def request_replay(
     symbol: str,
     date: dt.date,
     speed: float,
+    source: str | None = None,
     user_id: int | None = None,
     claimed: bool = False,
 ) -> FeedRun:
     """Record the wish to replay a stored day; the replay service takes it up within a second.
 
-    `claimed` makes the run one that the caller plays itself.
+    Of a day that several sources tell, the fullest is taken unless one is named. `claimed` makes
+    the run one that the caller plays itself.
 
     Raises
     ------
     FeedError
         Naming the field: an unknown symbol, a day without a session or without stored snapshots,
-        a speed out of bounds, or a replay of the symbol that is still on.
+        a source that did not record it, a speed out of bounds, or a replay of the symbol that is
+        still on.
     """
     try:
         speed = valid_speed(speed)
@@ -88,10 +101,15 @@ def request_replay(
         raise FeedError("date", f"{error}; choose a stored day") from error
     if session is None:
         raise FeedError("date", f"{date} has no session; choose a trading day")
-    if date not in {day for _, day, _ in stored_days(underlying.symbol)}:
+    told = [day for day in stored_days(underlying.symbol) if day.date == date]
+    if not told:
         raise FeedError(
             "date", f"nothing recorded of {underlying.symbol} on {date}; choose a stored day"
         )
+    chosen = next((day.source for day in told if source in (None, day.source)), None)
+    if chosen is None:
+        names = ", ".join(day.source for day in told)
+        raise FeedError("source", f"{source!r} did not record that day; choose of {names}")
     with transaction.atomic():
         Instrument.objects.select_for_update().get(pk=underlying.pk)
         on = FeedRun.objects.filter(symbol=underlying.symbol, state__in=ACTIVE).first()
@@ -103,7 +121,7 @@ def request_replay(
             symbol=underlying.symbol,
             underlying=underlying,
             source=FeedRun.Source.REPLAY,
-            params={"date": date.isoformat()},
+            params={"date": date.isoformat(), "source": chosen},
             state=FeedRun.State.STARTING if claimed else FeedRun.State.REQUESTED,
             speed=speed,
             session_date=date,

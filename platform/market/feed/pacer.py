@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 NS = 1_000_000_000
 AS_FAST_AS_POSSIBLE = 0.0
+FASTEST = 100_000
 
 
 class Pacer:
@@ -52,6 +53,6 @@ class Pacer:
 
 def valid_speed(speed: float) -> float:
     """Return `speed`, or raise ValueError naming what is allowed."""
-    if not math.isfinite(speed) or not 0 <= speed <= 100_000:
-        raise ValueError(f"speed is {speed}; give 0 (as fast as possible) to 100000")
+    if not math.isfinite(speed) or not 0 <= speed <= FASTEST:
+        raise ValueError(f"speed is {speed}; give 0 (as fast as possible) to {FASTEST}")
     return float(speed)

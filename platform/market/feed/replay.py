@@ -15,7 +15,7 @@ from market.calendars import Session
 from market.clock import from_ns, to_ns
 from market.features.context import DailyBars, DailyContext, Report
 from market.frames import FloatArray
-from market.models import Event, FeedRun, Instrument, Snapshot
+from market.models import Event, FeedRun, Instrument
 from market.snapshot import SnapshotData
 from market.store import snapshots_between
 
@@ -28,13 +28,14 @@ BASKET_SESSIONS = 90
 
 
 class ReplaySource:
-    """One recorded day of one symbol."""
+    """One recorded day of one symbol, as one source of recordings tells it."""
 
     simulated = False
     stored = True
 
-    def __init__(self, symbol: str, date: dt.date) -> None:
+    def __init__(self, symbol: str, date: dt.date, source: str) -> None:
         self.symbol = symbol
+        self._source = source
         session = calendars.session(date)
         if session is None:
             raise LookupError(f"{date} has no session")
@@ -42,15 +43,16 @@ class ReplaySource:
 
     def sessions(self) -> Iterator[ReplaySession]:
         """Yield the day."""
-        yield ReplaySession(self.symbol, self._session)
+        yield ReplaySession(self.symbol, self._session, self._source)
 
 
 class ReplaySession:
     """A recorded session: minutes from the store, history from daily bars known at its open."""
 
-    def __init__(self, symbol: str, session: Session) -> None:
+    def __init__(self, symbol: str, session: Session, source: str) -> None:
         self.symbol = symbol
         self.session = session
+        self._source = source
 
     def previous_close(self) -> float:
         """Return the close of the session before, NaN when no daily bar of it is stored."""
@@ -63,18 +65,15 @@ class ReplaySession:
         """Return the context at each earlier close for which a daily bar is stored."""
         count = len(self._bars.time)
         first = max(1, count - HISTORY_SESSIONS + 1)
-        return [self._context(_first(self._bars, stop)) for stop in range(first, count + 1)]
+        return [self._context(self._bars.first(stop)) for stop in range(first, count + 1)]
 
     def minutes(self, after: int = 0) -> Iterator[SnapshotData]:
-        """Yield the snapshots known after an instant, from the source that has most of them."""
-        source = self._fullest_source()
-        if source is None:
-            return
+        """Yield the snapshots known after an instant."""
         stream = snapshots_between(
             self.symbol,
             start=max(self.session.open, from_ns(after)),
             end=self.session.close,
-            source=source,
+            source=self._source,
             at=self.session.close,
         )
         for data in stream:
@@ -87,7 +86,7 @@ class ReplaySession:
         bar = self._today(newest)
         if bar is None:
             return None
-        bars = _joined(self._bars, bar)
+        bars = self._bars.then(bar)
         chain = None
         if newest is not None and np.isfinite(newest.spot) and len(newest.layout):
             chain = newest.chain()
@@ -95,23 +94,6 @@ class ReplaySession:
 
     def closed(self) -> None:
         """Do nothing: a recorded day is in the store already."""
-
-    def _fullest_source(self) -> str | None:
-        from django.db.models import Count
-
-        counted = (
-            Snapshot.objects.filter(
-                underlying__symbol=self.symbol,
-                run=None,
-                time__gte=self.session.open,
-                known_at__lte=self.session.close,
-            )
-            .values_list("source")
-            .annotate(count=Count("id"))
-            .order_by("-count", "source")
-        )
-        first = counted.first()
-        return None if first is None else first[0]
 
     @cached_property
     def _bars(self) -> DailyBars:
@@ -258,19 +240,6 @@ def _one_bar(time: int, **values: float) -> DailyBars:
     return DailyBars(time=np.array([time], dtype=np.int64), spread=np.array([np.nan]), **columns)
 
 
-def _first(bars: DailyBars, count: int) -> DailyBars:
-    return DailyBars(*(getattr(bars, name)[:count] for name in DailyBars.__dataclass_fields__))
-
-
-def _joined(bars: DailyBars, more: DailyBars) -> DailyBars:
-    return DailyBars(
-        *(
-            np.concatenate([getattr(bars, name), getattr(more, name)])
-            for name in DailyBars.__dataclass_fields__
-        )
-    )
-
-
 def source_of(run: FeedRun) -> ReplaySource:
     """Return the source of a replay's run."""
-    return ReplaySource(run.symbol, dt.date.fromisoformat(run.params["date"]))
+    return ReplaySource(run.symbol, dt.date.fromisoformat(run.params["date"]), run.params["source"])

@@ -117,7 +117,7 @@ class SimulatedSourceSession:
     def history(self) -> list[DailyContext]:
         """Return the context at each earlier close, as far as the simulated history reaches."""
         whole = self._source.context(until=self._index)
-        return [_cut(whole, count) for count in range(1, len(whole.bars.time) + 1)]
+        return [_until(whole, count) for count in range(1, len(whole.bars.time) + 1)]
 
     def minutes(self, after: int = 0) -> Iterator[SnapshotData]:
         """Yield the session's snapshots known after an instant, in order of time."""
@@ -161,11 +161,10 @@ class SimulatedSourceSession:
         return DailyContext(symbol=whole.symbol, bars=whole.bars, basket=whole.basket, chain=chain)
 
 
-def _cut(whole: DailyContext, count: int) -> DailyContext:
-    names = DailyBars.__dataclass_fields__
+def _until(whole: DailyContext, count: int) -> DailyContext:
     return DailyContext(
         symbol=whole.symbol,
-        bars=DailyBars(**{name: getattr(whole.bars, name)[:count] for name in names}),
+        bars=whole.bars.first(count),
         basket=None if whole.basket is None else whole.basket[:, :count],
     )
 

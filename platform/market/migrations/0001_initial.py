@@ -625,4 +625,30 @@ class Migration(migrations.Migration):
             model_name="traderecord",
             constraint=models.UniqueConstraint(fields=("book", "key"), name="traderecord_once"),
         ),
+        migrations.CreateModel(
+            name="SimulatedDay",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "market",
+                    models.CharField(help_text="digest of configuration and code", max_length=64),
+                ),
+                ("symbol", models.CharField(max_length=32)),
+                ("index", models.PositiveIntegerField(help_text="sessions before it")),
+                (
+                    "payload",
+                    models.JSONField(help_text="close, daily bar and the state that it left"),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("market", "index"), name="simulatedday_once")
+                ],
+            },
+        ),
     ]

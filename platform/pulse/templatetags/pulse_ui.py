@@ -6,10 +6,10 @@ from typing import Any
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from pulse import assets
+from pulse import assets, glossary
 from pulse.charts import chain as chain_table
 from pulse.charts import exposure, small, words
 from pulse.charts import format as fmt
@@ -307,10 +307,42 @@ def profile_rows(payload: dict[str, Any]) -> list[tuple[float, float]]:
     return list(zip(profile.get("spots") or [], profile.get("gamma") or [], strict=False))
 
 
+@register.simple_tag(takes_context=True)
+def term(context: template.Context, name: str) -> SafeString:
+    """Draw the button that explains a word; `definitions` puts the words at the page's end."""
+    found, request = glossary.TERMS[name], context.get("request")
+    if request is not None:
+        request.pulse_terms = {**getattr(request, "pulse_terms", {}), name: None}
+    return format_html(
+        '<button type="button" class="term" popovertarget="{}" aria-label="What is {}?">?</button>',
+        glossary.anchor(name), found.title.lower(),
+    )  # fmt: skip
+
+
+@register.simple_tag(takes_context=True)
+def definitions(context: template.Context) -> SafeString:
+    """Write the explanations of the words that the page asked for."""
+    wanted = getattr(context.get("request"), "pulse_terms", {})
+    parts = [
+        (glossary.anchor(name), glossary.TERMS[name].title, glossary.TERMS[name].text)
+        for name in wanted
+    ]
+    form = '<div popover id="{}" class="definition"><b>{}</b><p>{}</p></div>'
+    return format_html_join("\n", form, parts)
+
+
 @register.simple_tag
 def speeds() -> list[tuple[float, str]]:
     """Return the speeds that a page offers."""
     return [(value, speed_text(value)) for value in (1, 10, 60, 300, 0)]
+
+
+@register.simple_tag
+def fastest() -> int:
+    """Return the highest speed that a feed can be asked for."""
+    from market.feed.pacer import FASTEST
+
+    return FASTEST
 
 
 @register.simple_tag

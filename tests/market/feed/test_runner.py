@@ -12,14 +12,14 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from market import selectors
+from market import selectors, store
 from market.calendars import Session
-from market.feed import control, service
+from market.feed import control, replay, service
 from market.feed.lock import SymbolLock
 from market.feed.replay import ReplaySession, ReplaySource
 from market.feed.runner import FeedRunner
 from market.models import FeedRun, FrameRow, Snapshot
-from tests.market.feed.recorded import MINUTES, rows_of
+from tests.market.feed.recorded import MINUTES, recorded, rows_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,8 +29,7 @@ def requested(day: dt.date, speed: float = 0.0) -> FeedRun:
 
 
 def play(run: FeedRun, **more) -> str:
-    source = ReplaySource(run.symbol, dt.date.fromisoformat(run.params["date"]))
-    return FeedRunner(run, source, **more).play()
+    return FeedRunner(run, replay.source_of(run), **more).play()
 
 
 def whole(day: dt.date) -> FeedRun:
@@ -149,6 +148,7 @@ def test_pause_speed_and_stop_are_followed(day):
         ({"symbol": "NONE"}, "symbol"),
         ({"date": dt.date(2024, 3, 16)}, "date"),
         ({"date": dt.date(2024, 3, 14)}, "date"),
+        ({"source": "other"}, "source"),
         ({"speed": -1.0}, "speed"),
         ({"speed": float("nan")}, "speed"),
     ],
@@ -159,6 +159,23 @@ def test_a_wish_that_cannot_be_met_names_its_field(day, change, field):
         control.request_replay(**wish)
     assert caught.value.field == field
     assert not FeedRun.objects.exists()
+
+
+def test_a_day_that_two_sources_tell_is_replayed_from_the_one_that_is_named(day):
+    store.write_snapshots(replace(data, source="evening") for data in recorded(3))
+    fuller = requested(day)
+    assert play(fuller) == FeedRun.State.FINISHED
+    named = control.request_replay(
+        symbol="TEST", date=day, speed=0.0, source="evening", claimed=True
+    )
+    assert (fuller.params["source"], named.params["source"]) == ("test", "evening")
+    assert play(named) == FeedRun.State.FINISHED
+    assert FrameRow.objects.filter(run=fuller, kind="intraday").count() == MINUTES
+    assert FrameRow.objects.filter(run=named, kind="intraday").count() == 3
+    assert [(told.source, told.snapshots) for told in control.stored_days("TEST")] == [
+        ("test", MINUTES),
+        ("evening", 3),
+    ]
 
 
 def test_a_second_replay_of_a_symbol_is_refused_while_one_is_wanted(day):
@@ -190,7 +207,7 @@ def test_what_the_pages_ask_for_is_there_after_a_replay(day):
     assert series["close"][-1] == pytest.approx(quote["last"])
     assert [item["symbol"] for item in selectors.symbols()] == ["TEST"]
     assert selectors.feed_payload()["days"] == [
-        {"symbol": "TEST", "date": day.isoformat(), "snapshots": MINUTES}
+        {"symbol": "TEST", "date": day.isoformat(), "source": "test", "snapshots": MINUTES}
     ]
 
 
@@ -223,16 +240,16 @@ def test_the_night_between_sessions_is_not_waited_for(day):
 
         def sessions(self):
             yield from super().sessions()
-            yield Later(self.symbol, self._session)
+            yield Later(self.symbol, self._session, self._source)
 
     class Later(ReplaySession):
-        def __init__(self, symbol, session):
-            super().__init__(symbol, session)
+        def __init__(self, symbol, session, source):
+            super().__init__(symbol, session, source)
             week = dt.timedelta(days=7)
             self.session = Session(
                 session.date + week, session.open + week, session.close + week, session.half_day
             )
-            self._played = ReplaySession(symbol, session)
+            self._played = ReplaySession(symbol, session, source)
 
         def minutes(self, after=0):
             shift = 7 * 86_400 * 1_000_000_000
@@ -253,7 +270,7 @@ def test_the_night_between_sessions_is_not_waited_for(day):
         clock[0] += seconds
 
     run = requested(day, speed=60.0)
-    runner = FeedRunner(run, Twice("TEST", day), clock=lambda: clock[0], sleep=sleep)
+    runner = FeedRunner(run, Twice("TEST", day, "test"), clock=lambda: clock[0], sleep=sleep)
     assert runner.play() == FeedRun.State.FINISHED
     assert sum(slept) == pytest.approx(2 * MINUTES, abs=1.0)  # a second a minute, no more
 

@@ -17,6 +17,10 @@ class Command(BaseCommand):
         parser.add_argument("--symbol", help="simulator: default SIM; replay: what was imported")
         parser.add_argument("--date", type=dt.date.fromisoformat, help="day to replay, YYYY-MM-DD")
         parser.add_argument(
+            "--recording", metavar="SOURCE",
+            help="whose recording of the day to replay, such as lean; default: the fullest",
+        )  # fmt: skip
+        parser.add_argument(
             "--speed", type=float, default=1.0, help="times real time; 0: as fast as possible"
         )
         parser.add_argument("--seed", type=int, default=7, help="of the simulator")
@@ -39,7 +43,7 @@ class Command(BaseCommand):
                 return
             state = self.play(options, should_end)
         except control.FeedError as error:
-            raise CommandError(f"--{error.field}: {error}") from error
+            raise CommandError(f"--{_flag(error.field)}: {error}") from error
         if state == FeedRun.State.FAILED:
             raise CommandError("the feed failed; its reason is in the line above and on /feed/")
 
@@ -59,7 +63,15 @@ class Command(BaseCommand):
         if options["symbol"] is None or options["date"] is None:
             raise CommandError("a replay needs --symbol and --date")
         run = control.request_replay(
-            symbol=options["symbol"], date=options["date"], speed=options["speed"], claimed=True
+            symbol=options["symbol"],
+            date=options["date"],
+            speed=options["speed"],
+            source=options["recording"],
+            claimed=True,
         )
         self.stdout.write(f"run {run.pk}: {run.symbol} {options['date']}")
         return service.play(run.pk, should_end)
+
+
+def _flag(field: str) -> str:
+    return "recording" if field == "source" else field

@@ -83,8 +83,10 @@ class Command(BaseCommand):
         celery = (sys.executable, "-W", "ignore", "-m", "celery", "-A", "pulse")
         worker = (*celery, "worker", "--loglevel", "WARNING", "--without-gossip")
         house.add("live", *worker, "-Q", "live", "-P", "threads", "-c", "2", "-n", "live@%h")
-        bulk = "execution,bulk,ml,alerts"
-        house.add("bulk", *worker, "-Q", bulk, "-P", "solo", "-n", "bulk@%h")
+        # What must not wait for long work has a worker of its own.
+        quick = "execution,alerts"
+        house.add("quick", *worker, "-Q", quick, "-P", "threads", "-c", "4", "-n", "quick@%h")
+        house.add("bulk", *worker, "-Q", "bulk,ml", "-P", "solo", "-n", "bulk@%h")
         house.add("beat", *celery, "beat", "--loglevel", "WARNING", "--pidfile", "")
         if not options["no_feed"]:
             house.add(

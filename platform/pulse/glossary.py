@@ -1,0 +1,71 @@
+"""What the words on the pages mean, in a sentence or two: the one place that says it to people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the field as a heading and what it means here."""
+
+    title: str
+    text: str
+
+
+TERMS: Final[Mapping[str, Term]] = MappingProxyType(
+    {
+        "net_gamma": Term(
+            "Net gamma per 1%",
+            "Dollars of delta that dealers gain when spot rises by 1%, over all contracts, under "
+            "the stated assumption on their positions. They hedge by trading the opposite amount.",
+        ),
+        "zero_gamma": Term(
+            "Zero gamma",
+            "The spot at which net gamma, computed again at that spot with every volatility left "
+            "at its strike, changes sign. Where several levels do, the nearest is shown.",
+        ),
+        "call_wall": Term("Call wall", "The strike with the largest gamma of calls."),
+        "put_wall": Term("Put wall", "The strike with the largest gamma of puts."),
+        "vol_trigger_proxy": Term(
+            "Vol trigger, proxy",
+            "Our own definition: at or below zero gamma and within one and a half standard "
+            "deviations, the strike with the largest net gamma of either sign.",
+        ),
+        "abs_gamma_strike": Term(
+            "Largest gamma", "The strike at which the gammas of calls and of puts sum to the most."
+        ),
+        "max_pain": Term(
+            "Max pain",
+            "The strike at which all open contracts together would pay out least if they settled "
+            "there. It says nothing of where dealers stand.",
+        ),
+        "net_vanna": Term(
+            "Net vanna per vol point",
+            "Dollars of delta that dealers gain when every implied volatility rises by one point.",
+        ),
+        "net_charm": Term(
+            "Net charm per day",
+            "Dollars of delta that dealers gain as a day passes with all else unchanged. On the "
+            "last day it changes by the minute, so the figure per minute stands beside it.",
+        ),
+        "rows_scored": Term(
+            "Scored rows",
+            "Rows on which every input that the tool needs was there. On the others it says "
+            "nothing, and the reason is counted.",
+        ),
+        "score": Term(
+            "Score",
+            "From 0 to 1: how far the weakest of the tool's conditions is met, 0.5 meaning just "
+            "met. It is no probability until its calibration has been measured.",
+        ),
+    }
+)
+
+
+def anchor(name: str) -> str:
+    """Return the id of a term's element on a page."""
+    return "def-" + name.replace("_", "-")
