@@ -212,9 +212,9 @@ class Engine:
         for path in paths:
             if path.is_dir():
                 inside = (p for p in path.rglob("*") if p.name.endswith(self.importer.suffixes))
-                yield from sorted(p for p in inside if p.is_file())
+                yield from sorted(p.resolve() for p in inside if p.is_file())
             elif path.is_file():
-                yield path
+                yield path.resolve()
             else:
                 self.outcome.failed += 1
                 self.say(f"{path}: there is no such file")

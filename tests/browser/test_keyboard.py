@@ -142,3 +142,18 @@ def test_menus_close_with_escape_and_give_the_focus_back(page):
     expect(page.locator("#symbol-switch")).to_have_attribute("open", "")
     page.keyboard.press("Escape")
     expect(page.locator("#symbol-switch summary")).to_be_focused()
+
+
+def test_a_word_is_explained_and_put_away_with_the_keyboard(page, site):
+    page.goto(site.address + "/exposure/SPY/")
+    meaning = page.locator("#def-zero-gamma")
+    expect(meaning).to_be_hidden()
+    page.get_by_role("button", name="What is zero gamma?").focus()
+    page.keyboard.press("Enter")
+    expect(meaning).to_be_visible()
+    expect(meaning).to_contain_text("changes sign")
+    box = meaning.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 1280
+    page.keyboard.press("Escape")
+    expect(meaning).to_be_hidden()

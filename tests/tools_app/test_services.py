@@ -46,8 +46,13 @@ def tool(number: int, tier: Tier, slug: str) -> Tool:
 def run(monkeypatch) -> FeedRun:
     framestore.forget_schemas()
     made = Catalogue([tool(1, Tier.FREE, "open-one"), tool(6, Tier.PRO, "dear-one")])
-    for module in ("services", "payloads", "selectors"):
-        monkeypatch.setattr(f"tools_app.{module}.catalogue", lambda: made)
+    for module in (
+        "services.catalogue",
+        "payloads.catalogue",
+        "selectors.catalogue",
+        "views.catalogue_of",
+    ):
+        monkeypatch.setattr(f"tools_app.{module}", lambda: made)
     instrument = Instrument.objects.create(symbol="TEST", kind="equity")
     return FeedRun.objects.create(
         symbol="TEST", underlying=instrument, source="replay", simulated=False, state="running"
@@ -155,3 +160,17 @@ def test_missing_inputs_are_counted_by_reason(run):
     assert tally["rows"] == ROWS
     assert tally["missing"] == {"no price this period": 1}
     assert tally["scored"] == ROWS - 1
+
+
+def test_a_tools_page_counts_what_it_did_in_each_run(run, client):
+    from accounts.models import User
+
+    store_rows(run, closes())
+    services.evaluate_run(run.pk)
+    client.force_login(User.objects.create_user("free@test.example"))
+    opened = client.get("/tools/open-one/").content.decode()
+    assert "In the newest runs" in opened
+    assert "no price this period: 1" in opened
+    assert f'data-label="Scored">{ROWS - 1}<' in opened
+    locked = client.get("/tools/dear-one/").content.decode()
+    assert "In the newest runs" not in locked

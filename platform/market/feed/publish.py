@@ -6,6 +6,7 @@ the feed goes on.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -62,12 +63,12 @@ def quote_of(
 class Publisher:
     """Publishes the states of one run."""
 
-    def __init__(self, run: FeedRun) -> None:
+    def __init__(self, run: FeedRun, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._run = run
         self._session: Session | None = None
         self._previous = float("nan")
         self._silent = False
-        self._states = Coalescer(EVERY_S)
+        self._states = Coalescer(EVERY_S, clock=clock)
 
     def open_session(self, session: Session, previous_close: float = float("nan")) -> None:
         """Begin a session; `previous_close` is NaN when it is not known."""
