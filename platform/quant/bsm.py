@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from quant import blocks
+from quant import memory
 from quant.arrays import BoolLike, ByteArray, FloatArray, FloatLike, IntArray
 from quant.bsm_terms import Terms
+from quant.memory import address, flat, places
 from quant.status import Status
 from quant.threads import in_chunks
 
@@ -210,7 +211,7 @@ def greeks(
     shape = np.broadcast_shapes(*(array.shape for array in given), calls.shape)
     found, begins = _blank(wanted, shape) if out is None else _checked(out, wanted, shape)
     if found.status.size:
-        columns = [_flat(array, shape) for array in (*given, calls)]
+        columns = [flat(array, shape) for array in (*given, calls)]
         hard = _fused(columns, found.status.reshape(-1), begins, threads)
         if hard.size:
             _refer(columns, found, hard)
@@ -259,15 +260,15 @@ def _fields(names: Iterable[str] | None) -> tuple[str, ...]:
 def _blank(wanted: tuple[str, ...], shape: tuple[int, ...]) -> tuple[Greeks, dict[str, int]]:
     """Return a result with room for its numbers, and the address of each field."""
     count = math.prod(shape)
-    length = blocks.row_length(count)
-    block = blocks.take(length * len(wanted))
-    base = _address(block)
+    length = memory.row_length(count)
+    block = memory.take(length * len(wanted))
+    base = address(block)
     begins = {name: base + 8 * length * place for place, name in enumerate(wanted)}
     rows = {
         name: block[length * place : length * place + count].reshape(shape)
         for place, name in enumerate(wanted)
     }
-    blocks.keep(block)
+    memory.keep(block)
     return Greeks(values=rows, status=np.empty(shape, dtype=np.uint8)), begins
 
 
@@ -282,23 +283,7 @@ def _checked(
     arrays: list[npt.NDArray[Any]] = [*out.values.values(), out.status]
     if not all(array.flags.c_contiguous and array.flags.writeable for array in arrays):
         raise ValueError("out has arrays that cannot be written in place; give one of `greeks`")
-    return out, {name: _address(value) for name, value in out.values.items()}
-
-
-def _flat(array: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Return an array of `shape` as one dimension, without a copy where it can be; one number
-    that stands for all stays alone."""
-    if array.size == 1 and array.shape != shape:
-        return array.reshape(1)
-    if array.shape != shape:
-        array = np.broadcast_to(array, shape)
-    return array.reshape(-1)
-
-
-def _address(array: npt.NDArray[Any]) -> int:
-    """Return where an array's first element lies."""
-    found: int = array.__array_interface__["data"][0]
-    return found
+    return out, {name: address(value) for name, value in out.values.items()}
 
 
 def _fused(
@@ -317,12 +302,7 @@ def _fused(
     alias_of = np.array([kernels.FIELDS.index(of) for _, of, _ in aliases], dtype=np.int64)
     alias_scale = np.array([scale for _, _, scale in aliases], dtype=np.float64)
     stream = count >= kernels.STREAM_FROM and all(at % 64 == 0 for at in begins.values())
-    places = [
-        part
-        for column in columns
-        for part in (_address(column), column.strides[0] if column.size == count else 0)
-    ]
-    inputs = np.array(places)
+    inputs = places(columns, count)
 
     def work(span: IntArray) -> None:
         kernels.greeks_kernel(span, inputs, rows, alias_of, alias_rows, alias_scale, status, stream)

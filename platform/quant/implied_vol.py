@@ -8,7 +8,9 @@ from quant.arrays import BoolArray, BoolLike, ByteArray, FloatArray, FloatLike
 from quant.bsm_terms import discounted_gap, log_ratio
 from quant.chain import Chain
 from quant.forwards import implied_forwards
+from quant.memory import address, flat, places
 from quant.status import Status
+from quant.threads import in_chunks
 from quant.total_vol import total_volatility
 
 
@@ -56,6 +58,8 @@ def implied_vol(
     r: FloatLike,
     q: FloatLike,
     is_call: BoolLike,
+    *,
+    threads: int | None = None,
 ) -> ImpliedVol:
     """Invert `quant.bsm.price` for the volatility.
 
@@ -68,6 +72,8 @@ def implied_vol(
     r, q : float64
         Continuously compounded rate and dividend yield, per year.
     is_call : bool
+    threads : int, optional
+        How many to use; by default as many as the size pays for. The bits are the same.
 
     Returns
     -------
@@ -76,9 +82,48 @@ def implied_vol(
         above zero or the price is negative; `EXPIRED` where T <= 0; `BELOW_INTRINSIC` where the
         price has no time value; `ABOVE_MAX` where it reaches its upper bound.
     """
-    given = (price, S, K, T, r, q)
+    from quant.kernels import implied as kernels
+
+    given = [np.asarray(value, dtype=np.float64) for value in (price, S, K, T, r, q)]
+    calls = np.asarray(is_call, dtype=np.bool_)
+    shape = np.broadcast_shapes(*(array.shape for array in given), calls.shape)
+    iv, status = np.empty(shape), np.empty(shape, dtype=np.uint8)
+    if not iv.size:
+        return ImpliedVol(iv, status)
+    columns = [flat(array, shape) for array in (*given, calls)]
+    inputs, flags = places(columns, iv.size), status.reshape(-1)
+    target = np.array([address(iv)])
+    in_chunks(
+        lambda span: kernels.implied_kernel(span, inputs, target, flags),
+        iv.size,
+        grain=kernels.GRAIN,
+        tile=kernels.TILE,
+        threads=threads,
+    )
+    hard = np.flatnonzero(flags == kernels.HARD)
+    if hard.size:
+        taken = [column[hard] if column.size == iv.size else column[0] for column in columns]
+        told = reference(*taken)
+        iv.reshape(-1)[hard], flags[hard] = told.iv, told.status
+    return ImpliedVol(iv, status)
+
+
+def reference(
+    price: FloatLike,
+    S: FloatLike,
+    K: FloatLike,
+    T: FloatLike,
+    r: FloatLike,
+    q: FloatLike,
+    is_call: BoolLike,
+) -> ImpliedVol:
+    """Return what `implied_vol` returns, by plain NumPy with bracketed steps.
+
+    It is what the fast kernel is tested against, and answers the prices that do not settle there
+    in a few steps. Arguments as in `implied_vol`.
+    """
     arrays = np.broadcast_arrays(
-        *(np.asarray(value, dtype=np.float64) for value in given),
+        *(np.asarray(value, dtype=np.float64) for value in (price, S, K, T, r, q)),
         np.asarray(is_call, dtype=np.bool_),
     )
     shape = arrays[0].shape
@@ -126,20 +171,13 @@ def chain_iv(chain: Chain, tick: float = 0.01) -> ChainVols:
         [np.where(two_sided, chain.bids, np.nan), mids, np.where(two_sided, chain.asks, np.nan)]
     )
     forward, discount = parity.forward, parity.discount
+    # Undiscounted prices against the forward: the same equation without rate and yield.
+    iv, state = implied_vol(
+        prices / discount, forward, chain.strikes, chain.years(), 0.0, 0.0, chain.is_call
+    )
+    bid, mid, ask = iv
+    state = state[1].copy()
     gap = discount * (forward - chain.strikes)
-    with np.errstate(all="ignore"):
-        quotes = _Quotes(
-            price=prices.ravel(),
-            spot=np.tile(discount * forward, 3),
-            strike=np.tile(discount * chain.strikes, 3),
-            y=np.tile(log_ratio(forward, chain.strikes), 3),
-            gap=np.tile(gap, 3),
-            years=np.tile(chain.years(), 3),
-            is_call=np.tile(chain.is_call, 3),
-        )
-        iv, status = _invert(quotes, np.False_)
-    bid, mid, ask = iv.reshape(prices.shape)
-    state = status.reshape(prices.shape)[1].copy()
     intrinsic = np.maximum(np.where(chain.is_call, gap, -gap), 0.0)
     thin = (state == Status.OK) & (mids - intrinsic < tick)
     state[thin] = Status.WITHIN_TICK

@@ -53,7 +53,7 @@ def in_chunks(
     if threads is not None and threads < 1:
         raise ValueError(f"threads is {threads}; give at least 1, or None to let size decide")
     wanted = min(cores(), count // grain) if threads is None else threads
-    if wanted <= 1:
+    if wanted <= 1 or count == 0:
         work(np.array([0, count]))
         return
     tiles = -(-count // tile)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant import blocks, bsm
+from quant import bsm, memory
 from quant.kernels import elementary
 from quant.status import Status
 from quant.threads import in_chunks
@@ -246,13 +246,13 @@ def test_results_that_are_held_are_never_overwritten():
 
 def test_large_memory_is_used_again_once_nobody_looks():
     size = 1 << 20
-    block = blocks.take(size)
+    block = memory.take(size)
     place = block.ctypes.data
-    blocks.keep(block)
-    other = blocks.take(size)  # the first is still held here
+    memory.keep(block)
+    other = memory.take(size)  # the first is still held here
     assert other.ctypes.data != place
     del block
-    assert blocks.take(size).ctypes.data == place
+    assert memory.take(size).ctypes.data == place
     assert place % 64 == 0
 
 

@@ -1,4 +1,4 @@
-"""Memory for results of many elements: aligned rows, and recycled once nobody looks at it.
+"""How kernels see memory: columns of any layout as addresses, and rows for large results.
 
 Fresh memory costs the system as much time as computing what goes into it, so the last large block
 is kept, and used again when no array refers to it any more.
@@ -7,11 +7,14 @@ is kept, and used again when no array refers to it any more.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from threading import Lock
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from quant.arrays import FloatArray
+from quant.arrays import FloatArray, IntArray
 
 LINE = 8  # float64 in a cache line
 _WORTH_KEEPING = 1 << 19  # float64: 4 MiB
@@ -61,3 +64,30 @@ def keep(block: FloatArray) -> None:
         _kept.append(raw)
         while sum(one.size for one in _kept) > _KEPT_MOST:
             del _kept[0]
+
+
+def flat(array: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return an array broadcast to `shape` as one dimension, without a copy where it can be.
+
+    One number that stands for all stays alone.
+    """
+    if array.size == 1 and array.shape != shape:
+        return array.reshape(1)
+    if array.shape != shape:
+        array = np.broadcast_to(array, shape)
+    return array.reshape(-1)
+
+
+def address(array: npt.NDArray[Any]) -> int:
+    """Return where an array's first element lies."""
+    found: int = array.__array_interface__["data"][0]
+    return found
+
+
+def places(columns: Sequence[npt.NDArray[Any]], count: int) -> IntArray:
+    """Return address and stride in bytes of each column of `flat`, for `kernels.compile.load`.
+
+    The columns must stay alive while a kernel uses the addresses.
+    """
+    pairs = ((address(one), one.strides[0] if one.size == count else 0) for one in columns)
+    return np.array([part for pair in pairs for part in pair])
