@@ -1,15 +1,14 @@
-"""Gamma exposure as a function of spot, and the spots where it changes sign."""
+"""Exposure as a function of spot, and the spots where gamma exposure changes sign."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from quant.arrays import FloatArray
+from quant.arrays import BoolArray, FloatArray, IntArray
 from quant.bsm_terms import log_ratio
 from quant.mills import INV_SQRT_2PI
+from quant.threads import in_chunks
 
-_TILE = 1 << 16
-"""Spot-contract pairs evaluated at once: 512 kB of float64, within a core's cache."""
 _MAX_STEPS = 200
 _NARROW_RANGE = 0.03
 _RANGE_SDS = 6.0
@@ -22,7 +21,7 @@ class GammaSweep:
     """Total gamma exposure of fixed positions at any spot, volatilities fixed by strike.
 
     What does not depend on the spot is computed once: d1 is linear in the logarithm of the spot,
-    so each spot costs one multiply-add, one square and one exponential per contract. Contracts
+    so each spot costs one multiply-add, one square and one exponential per contract. Neighbors
     of equal strike, expiry and volatility (a call and its put) are merged first.
 
     Parameters
@@ -46,39 +45,115 @@ class GammaSweep:
         r: float,
         q: float,
     ) -> None:
-        keys = (iv, strikes, years)
-        order = np.lexsort(keys)
-        changed = np.zeros(order.size, dtype=np.bool_)
-        changed[:1] = True
-        for key in keys:
-            changed[1:] |= np.diff(key[order]) != 0.0
-        starts = np.flatnonzero(changed)
-        first = order[starts]
+        changed = np.ones(strikes.size, dtype=np.bool_)
+        changed[1:] = np.diff(strikes) != 0.0
+        for key in (iv, years):
+            changed[1:] |= np.diff(key) != 0.0
+        first = np.flatnonzero(changed)
         T, s = years[first], iv[first] * np.sqrt(years[first])
-        net = np.add.reduceat(weight[order], starts) if starts.size else weight[:0]
+        net = np.add.reduceat(weight, first) if first.size else weight
         self._spot = spot
-        self._per_log = 1.0 / s
-        self._center = (log_ratio(np.asarray(spot), strikes[first]) + (r - q) * T) / s + 0.5 * s
-        self._weight = net * np.exp(-q * T) * INV_SQRT_2PI / s
+        self._per_log = _padded(1.0 / s)
+        self._center = _padded(_distance(spot, strikes[first], T, s, r, q))
+        self._weight = _padded(net * np.exp(-q * T) * INV_SQRT_2PI / s)
 
     def __call__(self, spots: FloatArray) -> FloatArray:
         """Return the exposure in $ of delta per +1 % at each of (m,) spots, all above zero."""
-        with np.errstate(all="ignore"):
-            return self._evaluate(spots)
+        from quant.kernels import sweep
 
-    def _evaluate(self, spots: FloatArray) -> FloatArray:
-        moves = log_ratio(spots, np.asarray(self._spot))
         out = np.empty(spots.size)
-        rows = max(1, _TILE // max(1, self._weight.size))
-        for start in range(0, spots.size, rows):
-            d1 = np.multiply.outer(moves[start : start + rows], self._per_log)
-            d1 += self._center
-            np.multiply(d1, d1, out=d1)
-            d1 *= -0.5
-            np.exp(d1, out=d1)
-            out[start : start + rows] = d1 @ self._weight
+        with np.errstate(all="ignore"):
+            moves = np.ascontiguousarray(log_ratio(spots, np.asarray(self._spot)))
+
+        def work(span: IntArray) -> None:
+            sweep.gamma_kernel(span, moves, self._per_log, self._center, self._weight, out)
+
+        in_chunks(work, spots.size, grain=_grain(self._weight.size, sweep.GRAIN))
         out *= spots / 100.0
         return out
+
+
+class BookAtSpots(NamedTuple):
+    """Exposures at each of (m,) spots: vanna in $ of delta per vol point, charm in $ of delta a
+    day, delta in $."""
+
+    vanna: FloatArray
+    charm_day: FloatArray
+    delta: FloatArray
+
+
+def book_at(
+    spots: FloatArray,
+    *,
+    spot: float,
+    strikes: FloatArray,
+    years: FloatArray,
+    iv: FloatArray,
+    weight: FloatArray,
+    is_call: BoolArray,
+    r: float,
+    q: float,
+) -> BookAtSpots:
+    """Return vanna, charm and delta exposure with spot moved to each of (m,) spots.
+
+    Parameters
+    ----------
+    spots : (m,) float64
+        In currency, above zero.
+    is_call : (n,) bool
+    spot, strikes, years, iv, weight, r, q
+        As in `GammaSweep`.
+    """
+    from quant.kernels import sweep
+
+    with np.errstate(all="ignore"):
+        moves = np.ascontiguousarray(log_ratio(spots, np.asarray(spot)))
+        s = iv * np.sqrt(years)
+        right = np.where(is_call, 1.0, -1.0)
+        held = weight * np.exp(-q * years)
+        columns = {
+            "center": _distance(spot, strikes, years, s, r, q),
+            "per_log": 1.0 / s,
+            "total": s,
+            "density": held * INV_SQRT_2PI,
+            "per_vol": 1.0 / iv,
+            "drift": (r - q) / s,
+            "decay": 0.5 / years,
+            "carried": np.full(s.shape, q),
+            "held": held * right,
+            "right": right,
+        }
+    padded = np.stack([_padded(columns[name]) for name in sweep.COLUMNS])
+    out = np.empty((3, spots.size))
+
+    def work(span: IntArray) -> None:
+        sweep.book_kernel(span, moves, padded, out)
+
+    in_chunks(work, spots.size, grain=_grain(4 * s.size, sweep.GRAIN))
+    vanna, charm, delta = out
+    return BookAtSpots(vanna * spots / 100.0, charm * spots / 365.0, delta * spots)
+
+
+def _distance(
+    spot: float, strikes: FloatArray, years: FloatArray, s: FloatArray, r: float, q: float
+) -> FloatArray:
+    """Return d1 of each contract at the center of the sweep."""
+    out: FloatArray = (log_ratio(np.asarray(spot), strikes) + (r - q) * years) / s + 0.5 * s
+    return out
+
+
+def _padded(column: FloatArray) -> FloatArray:
+    """Return a column followed by zeros up to a whole number of tiles."""
+    from quant.kernels.sweep import TILE
+
+    out = np.zeros(-(-column.size // TILE) * TILE)
+    out[: column.size] = column
+    return out
+
+
+def _grain(contracts: int, pairs: int) -> int:
+    """Return how many spots make up so many pairs of spot and contract."""
+    return max(1, pairs // max(1, contracts))
 
 
 class Roots(NamedTuple):
