@@ -6,19 +6,18 @@ and sell dips, which amplifies them. Who holds which side is an assumption, neve
 and each result carries its name (`sign`).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from quant.arrays import BoolArray, FloatArray, FloatLike, IntArray
-from quant.bsm import greeks
+from quant.arrays import BoolArray, FloatArray, FloatLike
 from quant.chain import Chain
+from quant.exposure_sums import PerContract, by_expiry, by_strike, per_contract, status_of, totals
 from quant.exposure_types import (
-    ALL_EXPIRED,
     ALWAYS_LONG,
     ALWAYS_SHORT,
+    LEVELS,
     NO_GAMMA,
-    NO_OPEN_INTEREST,
-    NO_POSITIONS,
-    NO_VOLATILITY,
     OK,
     SIGNS,
     UNITS,
@@ -30,9 +29,8 @@ from quant.exposure_types import (
     Sign,
     Totals,
 )
-from quant.gamma_sweep import GammaSweep, Roots, find_roots, sweep_grid
+from quant.gamma_sweep import BookAtSpots, GammaSweep, Roots, book_at, find_roots, sweep_grid
 from quant.levels import WallMode, best_strike, max_pain, vol_trigger_proxy, walls
-from quant.smile import contract_vols
 
 __all__ = [
     "SIGNS",
@@ -40,6 +38,7 @@ __all__ = [
     "ByContract",
     "ByExpiry",
     "ByStrike",
+    "Hypotheses",
     "Levels",
     "Profile",
     "Sign",
@@ -47,11 +46,9 @@ __all__ = [
     "dealer_positions",
     "hedge_trade",
     "hedging",
+    "hypotheses",
     "profile",
 ]
-
-_DAYS = 365.0
-_MINUTES = 525_600.0
 
 
 def dealer_positions(
@@ -130,132 +127,113 @@ def profile(
         For an unknown sign, or arguments whose shape is not the chain's.
     """
     held = dealer_positions(chain, sign, positions)
-    vols = contract_vols(chain) if iv is None else np.asarray(iv, dtype=np.float64)
-    if vols.shape != chain.strikes.shape:
-        raise ValueError(f"iv has shape {vols.shape}, the chain {len(chain)}")
-    years = chain.years()
-    live = (years > 0.0) & np.isfinite(held) & np.isfinite(vols) & (vols > 0.0)
-    status = _status(years, held, vols, sign)
-    contracts = _by_contract(chain, held, vols, live if status == OK else np.zeros_like(live))
-    by_strike = _by_strike(chain, contracts)
+    one = per_contract(chain, iv)
     grid = None if spots is None else np.asarray(spots, dtype=np.float64)
+    return _profile(chain, held, one, sign, grid, wall_mode)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hypotheses:
+    """One chain under every assumption on dealers' positions, side by side.
+
+    Attributes
+    ----------
+    profiles : dict of Profile by sign
+        "flow" only when positions from signed trades were given.
+    robust : dict of bool or None, by the names of `LEVELS`
+        Whether the level lies within half a strike step under every assumption that gives
+        dealers a side; None where none of them has it.
+    regime_robust : bool or None
+        Whether net gamma has one sign under all of those; None without figures.
+    """
+
+    profiles: dict[Sign, Profile]
+    robust: dict[str, bool | None]
+    regime_robust: bool | None
+
+
+def hypotheses(
+    chain: Chain,
+    iv: FloatLike | None = None,
+    *,
+    positions: FloatLike | None = None,
+    wall_mode: WallMode = "gross",
+) -> Hypotheses:
+    """Return the exposure of a chain under every sign assumption, its Greeks computed once.
+
+    Parameters
+    ----------
+    chain, iv, positions, wall_mode
+        As in `profile`; without `positions` the assumption "flow" is left out.
+    """
+    one = per_contract(chain, iv)
+    signs: list[Sign] = [sign for sign in SIGNS if sign != "flow" or positions is not None]
+    profiles: dict[Sign, Profile] = {}
+    for sign in signs:
+        held = dealer_positions(chain, sign, positions if sign == "flow" else None)
+        profiles[sign] = _profile(chain, held, one, sign, None, wall_mode)
+    told = [done for sign, done in profiles.items() if sign != "none" and done.status == OK]
+    robust = {name: _agree([getattr(done.levels, name) for done in told], told) for name in LEVELS}
+    gammas = [done.totals.gamma or 0.0 for done in told]
+    regime = len({gamma > 0.0 for gamma in gammas}) == 1 if gammas else None
+    return Hypotheses(profiles, robust, regime)
+
+
+def _agree(levels: list[float | None], told: list[Profile]) -> bool | None:
+    """Say whether a level is the same under all assumptions, to half a strike step."""
+    known = [level for level in levels if level is not None]
+    if not known:
+        return None
+    steps = [done.step for done in told if done.step is not None]
+    near = max(known) - min(known) <= 0.5 * min(steps, default=0.0)
+    return len(known) == len(levels) and near
+
+
+def _profile(
+    chain: Chain,
+    held: FloatArray,
+    one: PerContract,
+    sign: Sign,
+    grid: FloatArray | None,
+    mode: WallMode,
+) -> Profile:
+    """Scale exposures per contract by what is held, and sum, sweep and search them."""
+    live = one.priced & np.isfinite(held)
+    status = status_of(one, held, sign)
+    shown = live if status == OK else np.zeros_like(live)
+    scaled = {name: np.where(shown, held * value, np.nan) for name, value in one.values.items()}
+    contracts = ByContract(position=held, iv=one.iv, **scaled)
+    strikes = by_strike(chain, contracts)
+    step = None
     if status == OK:
-        sd, spacing = _scales(chain, vols, years, live)
-        search = sweep_grid(spot=chain.spot, sd=sd, spacing=spacing)
-        sweep = _sweep(chain, held, vols, live)
+        sd, step = _scales(chain, one.iv, one.years, live)
+        search = sweep_grid(spot=chain.spot, sd=sd, spacing=step)
+        sweep = _sweep(chain, held, one, live)
         values = sweep(search)
         roots = find_roots(sweep, search, values)
-        levels = _levels(chain, by_strike, roots, values, sd=sd, spacing=spacing, mode=wall_mode)
-        spots_out, gamma = (search, values) if grid is None else (grid, sweep(grid))
+        levels = _levels(chain, strikes, roots, values, sd=sd, spacing=step, mode=mode)
+        spots, gamma = (search, values) if grid is None else (grid, sweep(grid))
+        book = _book(spots, chain, held, one, live)
     else:
         levels = Levels(zero_gamma_reason=status, max_pain=_pain(chain), reason=status)
-        spots_out = np.empty(0) if grid is None else grid
-        gamma = np.full(spots_out.shape, np.nan)
+        spots = np.empty(0) if grid is None else grid
+        gamma = np.full(spots.shape, np.nan)
+        book = BookAtSpots(gamma, gamma, gamma)
     return Profile(
         status=status,
         sign=sign,
         contracts=contracts,
-        totals=_totals(contracts, known=status == OK),
-        by_strike=by_strike,
-        by_expiry=_by_expiry(chain, contracts),
+        totals=totals(chain, contracts) if status == OK else Totals(),
+        by_strike=strikes,
+        by_expiry=by_expiry(chain, contracts),
         levels=levels,
-        spots=spots_out,
+        spots=spots,
         gamma=gamma,
-        left_out=int(np.count_nonzero((years > 0.0) & ~live)),
-    )
-
-
-def _status(years: FloatArray, held: FloatArray, vols: FloatArray, sign: Sign) -> str:
-    """Return "ok" or why nothing can be computed."""
-    alive = years > 0.0
-    owned = alive & np.isfinite(held) & (held != 0.0)
-    if not alive.any():
-        return ALL_EXPIRED
-    if not owned.any():
-        return NO_POSITIONS if sign == "flow" else NO_OPEN_INTEREST
-    if not np.any(owned & np.isfinite(vols) & (vols > 0.0)):
-        return NO_VOLATILITY
-    return OK
-
-
-def _by_contract(chain: Chain, held: FloatArray, vols: FloatArray, live: BoolArray) -> ByContract:
-    """Scale each live contract's Greeks by its position."""
-    one = greeks(
-        chain.spot,
-        chain.strikes[live],
-        chain.years()[live],
-        chain.r,
-        chain.q,
-        vols[live],
-        chain.is_call[live],
-        names=("gamma", "vanna", "charm", "delta"),
-    )
-    dollars = held[live] * chain.multiplier[live] * chain.spot
-    parts = {
-        "gamma": one.gamma * (chain.spot / 100.0),
-        "vanna": one.vanna / 100.0,
-        "charm_day": one.charm / _DAYS,
-        "charm_minute": one.charm / _MINUTES,
-        "delta": one.delta,
-    }
-    out = {name: np.full(len(chain), np.nan) for name in parts}
-    for name, part in parts.items():
-        out[name][live] = dollars * part
-    return ByContract(position=held, iv=vols, **out)
-
-
-def _totals(contracts: ByContract, *, known: bool) -> Totals:
-    """Sum over contracts."""
-    if not known:
-        return Totals(None, None, None, None, None)
-    return Totals(
-        gamma=float(np.nansum(contracts.gamma)),
-        vanna=float(np.nansum(contracts.vanna)),
-        charm_day=float(np.nansum(contracts.charm_day)),
-        charm_minute=float(np.nansum(contracts.charm_minute)),
-        delta=float(np.nansum(contracts.delta)),
-    )
-
-
-def _grouped(where: IntArray, count: int, values: FloatArray) -> FloatArray:
-    """Sum the finite values of each group; NaN for a group without any."""
-    finite = np.isfinite(values)
-    sums = np.bincount(where[finite], weights=values[finite], minlength=count)
-    return np.where(np.bincount(where[finite], minlength=count) > 0, sums, np.nan)
-
-
-def _by_strike(chain: Chain, contracts: ByContract) -> ByStrike:
-    """Sum over expiries."""
-    strikes, where = np.unique(chain.strikes, return_inverse=True)
-    call = chain.is_call
-
-    def total(values: FloatArray, mask: BoolArray | None = None) -> FloatArray:
-        kept = values if mask is None else np.where(mask, values, np.nan)
-        return _grouped(where, strikes.size, kept)
-
-    return ByStrike(
-        strikes=strikes,
-        gamma_call=total(contracts.gamma, call),
-        gamma_put=total(contracts.gamma, ~call),
-        gamma=total(contracts.gamma),
-        vanna=total(contracts.vanna),
-        charm=total(contracts.charm_day),
-        oi_call=total(chain.open_interest, call),
-        oi_put=total(chain.open_interest, ~call),
-    )
-
-
-def _by_expiry(chain: Chain, contracts: ByContract) -> ByExpiry:
-    """Sum over strikes."""
-    expiries, where = np.unique(chain.expiries, return_inverse=True)
-    years = np.zeros(expiries.size)
-    years[where] = chain.years()
-    return ByExpiry(
-        expiries=expiries,
-        days=years * _DAYS,
-        gamma=_grouped(where, expiries.size, contracts.gamma),
-        vanna=_grouped(where, expiries.size, contracts.vanna),
-        charm=_grouped(where, expiries.size, contracts.charm_day),
+        vanna=book.vanna,
+        charm_day=book.charm_day,
+        delta=book.delta,
+        left_out=int(np.count_nonzero((one.years > 0.0) & ~live)),
+        step=step,
     )
 
 
@@ -272,13 +250,29 @@ def _scales(
     return sd, spacing
 
 
-def _sweep(chain: Chain, held: FloatArray, vols: FloatArray, live: BoolArray) -> GammaSweep:
+def _sweep(chain: Chain, held: FloatArray, one: PerContract, live: BoolArray) -> GammaSweep:
     return GammaSweep(
         spot=chain.spot,
         strikes=chain.strikes[live],
-        years=chain.years()[live],
-        iv=vols[live],
+        years=one.years[live],
+        iv=one.iv[live],
         weight=held[live] * chain.multiplier[live],
+        r=chain.r,
+        q=chain.q,
+    )
+
+
+def _book(
+    spots: FloatArray, chain: Chain, held: FloatArray, one: PerContract, live: BoolArray
+) -> BookAtSpots:
+    return book_at(
+        spots,
+        spot=chain.spot,
+        strikes=chain.strikes[live],
+        years=one.years[live],
+        iv=one.iv[live],
+        weight=held[live] * chain.multiplier[live],
+        is_call=chain.is_call[live],
         r=chain.r,
         q=chain.q,
     )

@@ -19,8 +19,14 @@ UNITS = {
     "vanna": "$ delta per +1 vol pt",
     "charm_day": "$ delta per day",
     "charm_minute": "$ delta per minute",
+    "charm_to_close": "$ delta until settlement, at this spot",
     "delta": "$ delta",
+    "speed": "$ delta per +1 % per +1 %",
+    "zomma": "$ delta per +1 % per +1 vol pt",
+    "color": "$ delta per +1 % per day",
 }
+"""Unit of each exposure: what the dealers' delta gains. `speed` leaves the dollar value of a share
+as it is; `charm_to_close` is what the deltas still have to move to be 0 or 1 at settlement."""
 
 OK = "ok"
 NO_OPEN_INTEREST = "no open interest"
@@ -42,23 +48,34 @@ class ByContract:
     vanna: FloatArray
     charm_day: FloatArray
     charm_minute: FloatArray
+    charm_to_close: FloatArray
     delta: FloatArray
+    speed: FloatArray
+    zomma: FloatArray
+    color: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Exposures of the whole chain in the units of `UNITS`; None when there is a reason."""
+    """Exposures of the whole chain in the units of `UNITS`; None when there is a reason.
 
-    gamma: float | None
-    vanna: float | None
-    charm_day: float | None
-    charm_minute: float | None
-    delta: float | None
+    `charm_to_close` is of the nearest live expiry alone.
+    """
+
+    gamma: float | None = None
+    vanna: float | None = None
+    charm_day: float | None = None
+    charm_minute: float | None = None
+    charm_to_close: float | None = None
+    delta: float | None = None
+    speed: float | None = None
+    zomma: float | None = None
+    color: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ByStrike:
-    """Exposures summed over expiries, one element per listed strike; charm is per day.
+    """Exposures summed over expiries, one element per listed strike; charm and color per day.
 
     Open interest is NaN where no contract of that strike and right reports any.
     """
@@ -69,19 +86,28 @@ class ByStrike:
     gamma: FloatArray
     vanna: FloatArray
     charm: FloatArray
+    delta: FloatArray
+    speed: FloatArray
+    zomma: FloatArray
+    color: FloatArray
     oi_call: FloatArray
     oi_put: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ByExpiry:
-    """Exposures summed over strikes, one element per listed expiry; charm is per day."""
+    """Exposures summed over strikes, one element per listed expiry; charm and color per day."""
 
     expiries: IntArray
     days: FloatArray
     gamma: FloatArray
     vanna: FloatArray
     charm: FloatArray
+    charm_to_close: FloatArray
+    delta: FloatArray
+    speed: FloatArray
+    zomma: FloatArray
+    color: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +131,12 @@ class Levels:
     reason: str | None = None
 
 
+LEVELS = (
+    "zero_gamma", "call_wall", "put_wall", "abs_gamma_strike", "vol_trigger_proxy", "max_pain",
+)  # fmt: skip
+"""The single levels of `Levels`, by name."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
     """The exposure of one chain under one sign assumption.
@@ -117,11 +149,13 @@ class Profile:
         The assumption, a key of `SIGNS`.
     contracts, totals, by_strike, by_expiry, levels
         See their classes.
-    spots, gamma : (m,) float64
-        The sweep: total gamma exposure with spot moved there and volatilities fixed by strike.
-        `gamma` is NaN when `status` is not "ok".
+    spots, gamma, vanna, charm_day, delta : (m,) float64
+        The sweep: total exposures with spot moved there and volatilities fixed by strike; NaN
+        when `status` is not "ok".
     left_out : int
         Unexpired contracts without a position or a volatility, which count for nothing.
+    step : float or None
+        Distance between strikes at the nearest live expiry, in currency.
     """
 
     status: str
@@ -133,4 +167,8 @@ class Profile:
     levels: Levels
     spots: FloatArray
     gamma: FloatArray
+    vanna: FloatArray
+    charm_day: FloatArray
+    delta: FloatArray
     left_out: int
+    step: float | None

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from quant import bsm, exposure
 from quant.chain import Chain
-from quant.exposure import dealer_positions, hedge_trade, hedging, profile
+from quant.exposure import dealer_positions, hedge_trade, hedging, hypotheses, profile
+from quant.pins import pins
 
 STRIKES = np.repeat([5950.0, 5975.0, 6000.0, 6025.0, 6050.0], 2)
 IS_CALL = np.tile([True, False], 5)
@@ -286,3 +287,122 @@ def test_inputs_are_never_modified(spy_chain):
     profile(spy_chain, spots, vols)
     assert np.array_equal(vols, kept[0], equal_nan=True)
     assert np.array_equal(spots, kept[1])
+
+
+# --- further Greeks, charm to the close -----------------------------------------------------------
+def test_every_exposure_is_the_greek_in_its_stated_unit(fixture_chain):
+    got = run(fixture_chain)
+    one = bsm.greeks(
+        6000.0, STRIKES, 60 / 525_600, 0.045, 0.013, VOL, IS_CALL
+    )  # per contract held, raw
+    dollars = np.where(IS_CALL, 1, -1) * OPEN_INTEREST * 100 * 6000.0
+    expected = {
+        "speed": one.speed * 60.0 * 60.0,
+        "zomma": one.zomma * 60.0 / 100,
+        "color": one.color * 60.0 / 365,
+        "delta": one.delta,
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(getattr(got.contracts, name), dollars * value, rtol=1e-12)
+        total = np.sum(dollars * value)
+        assert getattr(got.totals, name) == pytest.approx(total, rel=1e-9), name
+        assert np.sum(getattr(got.by_strike, name)) == pytest.approx(total, rel=1e-9), name
+        assert np.sum(getattr(got.by_expiry, name)) == pytest.approx(total, rel=1e-9), name
+
+
+def test_speed_zomma_and_color_are_how_gamma_moves(fixture_chain, chain_of):
+    """Reprice a little away: one percent of spot, one vol point, one day."""
+    base = run(fixture_chain)
+
+    def gamma(spot=6000.0, vol=VOL, minutes=60.0):
+        chain = chain_of(STRIKES, IS_CALL, open_interest=OPEN_INTEREST, spot=spot, minutes=minutes)
+        return run(chain, iv=np.full(10, vol)).totals.gamma / spot**2 * 6000.0**2
+
+    step = 1e-4  # of a percent: speed leaves the dollar value of a share as it is
+    up, down = gamma(spot=6000.0 * (1 + step / 100)), gamma(spot=6000.0 * (1 - step / 100))
+    assert (up - down) / (2 * step) == pytest.approx(base.totals.speed, rel=1e-5)
+    up, down = gamma(vol=VOL + 1e-5), gamma(vol=VOL - 1e-5)
+    assert (up - down) / 2e-3 == pytest.approx(base.totals.zomma, rel=1e-6)
+    earlier, later = gamma(minutes=60.001), gamma(minutes=59.999)
+    assert (later - earlier) / (0.002 / 1440) == pytest.approx(base.totals.color, rel=1e-6)
+
+
+def test_charm_to_the_close_is_what_the_deltas_still_move(chain_of):
+    """The nearest expiry's alone; the delta in the last instant is its limit."""
+    strikes, calls = np.tile(STRIKES, 2), np.tile(IS_CALL, 2)
+    minutes = np.repeat([60.0, 10_000.0], 10)
+    interest = np.tile(OPEN_INTEREST, 2)
+    alike = {"spot": 6003.0, "q": 0.0}  # a yield would carry on until settlement
+    now = run(chain_of(strikes, calls, minutes=minutes, open_interest=interest, **alike))
+    front = run(chain_of(STRIKES, IS_CALL, open_interest=OPEN_INTEREST, **alike))
+    last = run(chain_of(STRIKES, IS_CALL, minutes=1e-6, open_interest=OPEN_INTEREST, **alike))
+    moved = last.totals.delta - front.totals.delta
+    assert now.totals.charm_to_close == pytest.approx(moved, rel=1e-9)
+    assert now.by_expiry.charm_to_close[0] == now.totals.charm_to_close
+
+
+def test_the_sweep_of_vanna_charm_and_delta_is_the_profile_at_each_spot(fixture_chain, chain_of):
+    spots = np.array([5950.0, 5999.0, 6000.0, 6030.0])
+    swept = run(fixture_chain, spots=spots)
+    for place, spot in enumerate(spots):
+        there = run(chain_of(STRIKES, IS_CALL, open_interest=OPEN_INTEREST, spot=spot)).totals
+        assert swept.gamma[place] == pytest.approx(there.gamma, rel=1e-9)
+        assert swept.vanna[place] == pytest.approx(there.vanna, rel=1e-9)
+        assert swept.charm_day[place] == pytest.approx(there.charm_day, rel=1e-9)
+        assert swept.delta[place] == pytest.approx(there.delta, rel=1e-9)
+
+
+# --- hypotheses side by side ----------------------------------------------------------------------
+def test_hypotheses_are_the_profiles_of_each_sign(fixture_chain):
+    flow = -OPEN_INTEREST / 3
+    got = hypotheses(fixture_chain, np.full(10, VOL), positions=flow)
+    assert list(got.profiles) == ["naive", "inverted_calls", "none", "flow"]
+    for sign, done in got.profiles.items():
+        alone = run(fixture_chain, sign=sign, positions=flow if sign == "flow" else None)
+        assert done.totals == alone.totals
+        assert done.levels == alone.levels
+        assert done.gamma.tobytes() == alone.gamma.tobytes()
+
+
+def test_a_level_is_robust_when_no_assumption_moves_it(fixture_chain):
+    got = hypotheses(fixture_chain, np.full(10, VOL))
+    assert "flow" not in got.profiles
+    # Walls are gross, max pain knows no sign; with calls inverted all gamma is short.
+    assert got.robust["call_wall"] is True
+    assert got.robust["put_wall"] is True
+    assert got.robust["max_pain"] is True
+    assert got.robust["zero_gamma"] is False
+    assert got.regime_robust is False
+    assert got.profiles["inverted_calls"].levels.zero_gamma_reason == "always_short"
+
+
+def test_without_open_interest_nothing_is_called_robust(chain_of):
+    got = hypotheses(chain_of(STRIKES, IS_CALL), np.full(10, VOL))
+    assert {done.status for done in got.profiles.values()} == {"no open interest"}
+    assert set(got.robust.values()) == {None}
+    assert got.regime_robust is None
+
+
+# --- pins -----------------------------------------------------------------------------------------
+def test_the_pin_table_adds_up(fixture_chain):
+    iv = np.full(10, VOL)
+    table = pins(fixture_chain, iv, run(fixture_chain))
+    assert table.half_width == 12.5
+    assert table.strikes.tolist() == [5975, 6000, 6025]  # three standard deviations: 28.8
+    assert np.sum(table.score) == pytest.approx(1.0)
+    assert table.strikes[np.argmax(table.score)] == 6000
+    at_money = table.strikes.tolist().index(6000.0)
+    straddle = sum(
+        bsm.price(6000.0, 6000.0, 60 / 525_600, 0.045, 0.013, VOL, call) for call in (True, False)
+    )
+    assert table.distance[at_money] == pytest.approx(
+        straddle * np.exp(0.045 * 60 / 525_600), rel=1e-9
+    )
+
+
+def test_pins_without_open_interest_have_chances_but_no_score(chain_of):
+    chain = chain_of(STRIKES, IS_CALL)
+    table = pins(chain, np.full(10, VOL), run(chain))
+    assert np.isfinite(table.probability).all()
+    assert np.isnan(table.score).all()
+    assert pins(chain_of(STRIKES, IS_CALL, minutes=-1.0), np.full(10, VOL), run(chain)) is None
