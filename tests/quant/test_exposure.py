@@ -338,7 +338,7 @@ def test_charm_to_the_close_is_what_the_deltas_still_move(chain_of):
     last = run(chain_of(STRIKES, IS_CALL, minutes=1e-6, open_interest=OPEN_INTEREST, **alike))
     moved = last.totals.delta - front.totals.delta
     assert now.totals.charm_to_close == pytest.approx(moved, rel=1e-9)
-    assert now.by_expiry.charm_to_close[0] == now.totals.charm_to_close
+    assert now.by_expiry.charm_to_close[0] == pytest.approx(now.totals.charm_to_close, rel=1e-12)
 
 
 def test_the_sweep_of_vanna_charm_and_delta_is_the_profile_at_each_spot(fixture_chain, chain_of):

@@ -82,6 +82,16 @@ def kernel(*signature: Any) -> Callable[[F], F]:
     return compiler
 
 
+def summed(function: F) -> F:
+    """Make a function like `inlined` whose sums may run in any order, and so in vectors.
+
+    The order is that of the processor's vectors: the same on one machine, whatever the threads.
+    """
+    options = _OPTIONS | {"fastmath": {"contract", "nsz", "reassoc"}}
+    made: F = numba.njit(forceinline=True, **options)(function)
+    return made
+
+
 def inlined(function: F) -> F:
     """Make a function that kernels call; it becomes part of them."""
     made: F = numba.njit(forceinline=True, **_OPTIONS)(function)

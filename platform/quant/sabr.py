@@ -1,0 +1,296 @@
+"""SABR smiles: Hagan's expansion, fits that are safe on the last day, and their limits.
+
+The expansion is a series in nu sqrt(T), not in T: sigma(alpha, nu, T) sqrt(T) equals
+sigma(alpha sqrt(T), nu sqrt(T), 1) exactly. So everything is fitted in units without time, where
+a smile of an hour and one of a year look alike; nu itself may then be 30 on the last day while
+nu sqrt(T) is 0.3. beta is 1 unless told: a smile of one expiry does not determine it.
+
+Sources: Hagan, Kumar, Lesniewski, Woodward (2002), eq. 2.17a; Obloj (2008, arXiv 0708.0998);
+West (2005) for the smallest root of alpha's cubic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from quant.arrays import FloatArray, FloatLike
+from quant.butterfly import Butterfly, butterfly_of
+from quant.threads import in_chunks
+
+Formula = Literal["hagan", "obloj"]
+LEAST_POINTS = 4
+MOST_NU = 1.5
+"""Bound of nu sqrt(T): the expansion means little beyond."""
+MOST_CORRECTION = 0.15
+"""How far the time correction may be from 1 in a fit that is trusted."""
+_SMALL = 1e-3
+
+
+class SABR(NamedTuple):
+    """Parameters of one expiry: alpha per F^(beta-1) and square root of a year, nu likewise."""
+
+    alpha: float
+    beta: float
+    rho: float
+    nu: float
+
+
+def vol(
+    K: FloatLike,
+    F: FloatLike,
+    T: FloatLike,
+    alpha: FloatLike,
+    beta: FloatLike,
+    rho: FloatLike,
+    nu: FloatLike,
+    formula: Formula = "hagan",
+) -> FloatArray:
+    """Return the lognormal implied volatility of the SABR expansion.
+
+    Parameters
+    ----------
+    K, F : float64, broadcast together with all the others
+        Strike and forward, above zero.
+    T : float64
+        Years to settlement.
+    alpha, beta, rho, nu : float64
+        alpha above 0, beta within [0, 1], rho within (-1, 1), nu not below 0.
+    formula : str
+        "hagan" for eq. 2.17a; "obloj" for the leading term of Berestycki, Busca and Florent,
+        which is the exact limit for short times. Both are one at beta = 1.
+
+    Returns
+    -------
+    float64
+        Per square root of a year; not above zero where the expansion has broken down.
+    """
+    forward = np.asarray(F, dtype=np.float64)
+    x = np.log(np.asarray(K, dtype=np.float64) / forward)
+    beta_, rho_, nu_ = (np.asarray(value, dtype=np.float64) for value in (beta, rho, nu))
+    free = 1.0 - beta_
+    # alpha per F^(1-beta) is a volatility; the forward's own power drops out of everything else.
+    local = np.asarray(alpha, dtype=np.float64) * forward**-free
+    tilt = np.exp(0.5 * free * x)
+    with np.errstate(all="ignore"):
+        if formula == "hagan":
+            square = (free * x) ** 2
+            front = local / (tilt * (1.0 + square / 24.0 + square * square / 1920.0))
+            z = -nu_ / local * tilt * x
+            shape = front * _over_chi(z, rho_)
+        else:
+            # (F^(1-beta) - K^(1-beta))/((1-beta) F^(1-beta)), exact as beta tends to 1.
+            gap = np.where(free == 0.0, -x, -np.expm1(free * x) / np.where(free == 0.0, 1.0, free))
+            zeta = nu_ / local * gap
+            flat = np.abs(x) < 1e-12
+            lean = np.where(flat, 1.0, -x / np.where(flat, 1.0, gap))
+            shape = local * lean * _over_chi(zeta, rho_)
+        out: FloatArray = shape * correction(x, T, local, beta_, rho_, nu_)
+    return out
+
+
+def correction(
+    x: FloatLike, T: FloatLike, local: FloatLike, beta: FloatLike, rho: FloatLike, nu: FloatLike
+) -> FloatArray:
+    """Return the factor 1 + (...) T of the expansion; `local` is alpha F^(beta-1), x = ln(K/F)."""
+    x_, local_, beta_, rho_, nu_ = (
+        np.asarray(value, dtype=np.float64) for value in (x, local, beta, rho, nu)
+    )
+    free = 1.0 - beta_
+    tilt = np.exp(0.5 * free * x_)
+    out: FloatArray = 1.0 + np.asarray(T, dtype=np.float64) * (
+        (free * local_ / tilt) ** 2 / 24.0
+        + 0.25 * rho_ * beta_ * nu_ * local_ / tilt
+        + (2.0 - 3.0 * rho_ * rho_) * nu_ * nu_ / 24.0
+    )
+    return out
+
+
+def _over_chi(z: FloatArray, rho: FloatArray) -> FloatArray:
+    """Return z/chi(z), by its series near 0 and by the conjugate form where z is below rho."""
+    root = np.sqrt(1.0 - 2.0 * rho * z + z * z)
+    above = z >= rho
+    chi = np.where(
+        above, np.log((root + z - rho) / (1.0 - rho)), np.log((1.0 + rho) / (root - (z - rho)))
+    )
+    small = np.abs(z) < _SMALL
+    square, cube = (2.0 - 3.0 * rho * rho) / 12.0, rho * (5.0 - 6.0 * rho * rho) / 24.0
+    series = 1.0 - z * (0.5 * rho - z * (square + z * cube))
+    out: FloatArray = np.where(small, series, z / np.where(small, 1.0, chi))
+    return out
+
+
+def alpha_of_atm(sigma: float, F: float, T: float, beta: float, rho: float, nu: float) -> float:
+    """Return the alpha whose at-the-money volatility is `sigma`: the smallest positive root.
+
+    Raises
+    ------
+    ValueError
+        When no alpha above zero gives that volatility.
+    """
+    free = 1.0 - beta
+    # In local = alpha F^(beta-1): cubic, quadratic, linear and constant coefficient.
+    cubic = [
+        free * free * T / 24.0,
+        0.25 * rho * beta * nu * T,
+        1.0 + (2.0 - 3.0 * rho * rho) * nu * nu * T / 24.0,
+        -sigma,
+    ]
+    roots = np.roots(np.trim_zeros(cubic, "f"))
+    real = np.real(roots[np.abs(np.imag(roots)) <= 1e-9 * np.abs(roots)])
+    positive = real[real > 0.0]
+    if not positive.size:
+        raise ValueError(f"no alpha gives an at-the-money volatility of {sigma}")
+    local = float(positive.min())
+    slope = np.polyval(np.polyder(cubic), local)
+    local -= float(np.polyval(cubic, local) / slope)  # one Newton step takes off the rounding
+    return float(local * F**free)
+
+
+class SABRFit(NamedTuple):
+    """A fitted smile.
+
+    `rms` and `worst` are volatility errors per square root of a year; `fault` says why the fit is
+    not to be trusted, None when it is.
+    """
+
+    parameters: SABR
+    rms: float
+    worst: float
+    points: int
+    fault: str | None
+
+
+def calibrate(
+    K: FloatLike,
+    F: float,
+    T: float,
+    iv: FloatLike,
+    weights: FloatLike | None = None,
+    beta: float = 1.0,
+) -> SABRFit | None:
+    """Fit alpha, rho and nu to one expiry; None for fewer than `LEAST_POINTS` volatilities.
+
+    Parameters
+    ----------
+    K, iv : (n,) float64
+        Strikes and implied volatilities per square root of a year; pairs with a value that is not
+        finite are left out.
+    F, T : float
+        Forward and years to settlement, above zero.
+    weights : (n,) float64, optional
+        Of squared volatility errors; equal by default.
+    beta : float
+        Kept fixed.
+    """
+    return calibrate_many([(K, F, T, iv, weights)], beta=beta)[0]
+
+
+def calibrate_many(
+    smiles: Sequence[tuple[FloatLike, float, float, FloatLike, FloatLike | None]],
+    *,
+    beta: float = 1.0,
+    threads: int | None = None,
+) -> list[SABRFit | None]:
+    """Fit many expiries in one call; each item is (K, F, T, iv, weights) as in `calibrate`."""
+    from quant.kernels import smiles as kernels
+
+    found: list[SABRFit | None] = [None] * len(smiles)
+    points = [_points(*smile) for smile in smiles]
+    able = [place for place, (x, _, _) in enumerate(points) if x.size >= LEAST_POINTS]
+    if not able:
+        return found
+    chosen = [points[place] for place in able]
+    offsets = np.concatenate([[0], np.cumsum([row[0].size for row in chosen])])
+    x, total, weight = (np.concatenate([row[i] for row in chosen]) for i in range(3))
+    starts = np.array([_start(row[0], row[1], beta) for row in chosen])
+    out = np.empty((len(able), 4))
+    in_chunks(
+        lambda span: kernels.sabr_kernel(
+            span, offsets, x, total, weight, starts, beta, MOST_NU, out
+        ),
+        len(able),
+        grain=64,
+        threads=threads,
+    )
+    for row, place in enumerate(able):
+        _, F, T, _, _ = smiles[place]
+        own = slice(offsets[row], offsets[row + 1])
+        found[place] = _fit(out[row], x[own], total[own], F, T, beta)
+    return found
+
+
+def _fit(
+    solved: FloatArray, x: FloatArray, total: FloatArray, F: float, T: float, beta: float
+) -> SABRFit:
+    """Return a solution with its errors, and what speaks against it."""
+    local, rho, nu, _ = solved.tolist()
+    root = float(np.sqrt(T))
+    model = vol(np.exp(x), 1.0, 1.0, local, beta, rho, nu)
+    miss = (model - total) / root
+    factor = correction(x, 1.0, local, beta, rho, nu)
+    fault = None
+    if not np.all(model > 0.0):
+        fault = "the expansion gives a volatility that is not above zero"
+    elif np.abs(factor - 1.0).max() > MOST_CORRECTION:
+        fault = f"the time correction reaches {factor[np.argmax(np.abs(factor - 1.0))]:.2f}"
+    elif nu >= MOST_NU * (1.0 - 1e-9):
+        fault = f"nu sqrt(T) is at its bound of {MOST_NU}"
+    parameters = SABR(local / root * F ** (1.0 - beta), beta, rho, nu / root)
+    rms = float(np.sqrt(np.mean(miss**2)))
+    return SABRFit(parameters, rms, float(np.abs(miss).max()), int(x.size), fault)
+
+
+def _points(
+    K: FloatLike, F: float, T: float, iv: FloatLike, weights: FloatLike | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return ln(K/F), total volatility and root weight of the finite points, ascending."""
+    strikes, sigma = np.asarray(K, dtype=np.float64), np.asarray(iv, dtype=np.float64)
+    weight = np.ones(strikes.shape) if weights is None else np.asarray(weights, dtype=np.float64)
+    good = np.isfinite(strikes) & (strikes > 0.0) & np.isfinite(sigma) & (sigma > 0.0)
+    good &= np.isfinite(weight) & (weight > 0.0)
+    x = np.log(strikes[good] / F)
+    order = np.argsort(x, kind="stable")
+    scaled = np.sqrt(weight[good] / weight[good].mean()) if good.any() else weight[good]
+    return x[order], sigma[good][order] * np.sqrt(T), scaled[order]
+
+
+def _start(x: FloatArray, total: FloatArray, beta: float) -> tuple[float, float, float]:
+    """Return alpha, rho and nu from level, slope and curvature at the money.
+
+    With z small, sigma = alpha (1 + rho nu x/(2 alpha) + (2 - 3 rho^2) nu^2 x^2/(12 alpha^2)), less
+    (1 - beta) x/2 of the slope for the tilt of beta.
+    """
+    level = float(np.interp(0.0, x, total))
+    near = np.exp(-0.5 * (x / max(level, 1e-12)) ** 2)
+    moments = [np.sum(near**2 * x**power) for power in range(5)]
+    normal = np.array([moments[0:3], moments[1:4], moments[2:5]])
+    right = np.array([np.sum(near**2 * total * x**power) for power in range(3)])
+    try:
+        level, slope, curve = np.linalg.solve(normal, right).tolist()
+    except np.linalg.LinAlgError:
+        slope, curve = 0.0, 0.0
+    level = max(level, 1e-6)
+    slope += 0.5 * (1.0 - beta) * level
+    nu = float(np.sqrt(max(6.0 * level * 2.0 * curve * 0.5 + 6.0 * slope * slope, 0.01)))
+    nu = min(nu, 0.9 * MOST_NU)
+    return level, min(max(2.0 * slope / nu, -0.95), 0.95), nu
+
+
+def butterfly(parameters: SABR, F: float, T: float, reach: float) -> Butterfly:
+    """Return where the expansion implies a negative density within `reach` of the forward.
+
+    `reach` is in log-moneyness. Derivatives by central differences of the closed form, on a step
+    of a thousandth of the reach: the expansion has no simple ones.
+    """
+    step = 1e-3 * reach
+
+    def derivatives(k: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        down, here, up = (
+            vol(F * np.exp(k + d), F, T, *parameters) ** 2 * T for d in (-step, 0.0, step)
+        )
+        return here, (up - down) / (2.0 * step), (up - 2.0 * here + down) / step**2
+
+    return butterfly_of(derivatives, reach)
