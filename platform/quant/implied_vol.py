@@ -7,7 +7,7 @@ import numpy as np
 from quant.arrays import BoolArray, BoolLike, ByteArray, FloatArray, FloatLike
 from quant.bsm_terms import discounted_gap, log_ratio
 from quant.chain import Chain
-from quant.forwards import implied_forwards
+from quant.forwards import ForwardCurve, implied_forwards
 from quant.memory import address, flat, places
 from quant.status import Status
 from quant.threads import in_chunks
@@ -145,7 +145,7 @@ def reference(
     return ImpliedVol(iv.reshape(shape), status.reshape(shape))
 
 
-def chain_iv(chain: Chain, tick: float = 0.01) -> ChainVols:
+def chain_iv(chain: Chain, tick: float = 0.01, *, curve: ForwardCurve | None = None) -> ChainVols:
     """Return the volatilities implied by a chain's bids, mids and asks.
 
     Each expiry is inverted against the forward and discount factor that put-call parity implies
@@ -158,13 +158,15 @@ def chain_iv(chain: Chain, tick: float = 0.01) -> ChainVols:
     tick : float
         Smallest price step, in currency. A mid whose time value is below it gets
         `WITHIN_TICK` and no mid volatility: only the interval from bid to ask means something.
+    curve : ForwardCurve, optional
+        Forwards to use instead of those that the quotes imply.
 
     Returns
     -------
     ChainVols
         Status `NO_QUOTE` where the quote is missing, one-sided upward or crossed.
     """
-    parity = implied_forwards(chain)
+    parity = implied_forwards(chain, curve)
     mids = chain.mids()
     two_sided = np.isfinite(mids)
     prices = np.stack(

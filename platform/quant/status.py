@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Status(IntEnum):
-    """State of one element. `OK` to `UNDERFLOW` carry finite values, the others carry NaN.
+    """State of one element. `OK` to `UNDERFLOW` and `EXERCISE` carry finite values, the others NaN.
 
     `SINGULAR` marks a value whose mathematical limit does not exist or is infinite (the kink at
     the forward as total volatility vanishes); a finite stand-in is served in its place.
@@ -20,6 +20,7 @@ class Status(IntEnum):
     ABOVE_MAX = 7
     WITHIN_TICK = 8
     NO_QUOTE = 9
+    EXERCISE = 10
 
     @property
     def text(self) -> str:
@@ -38,4 +39,5 @@ _TEXT = {
     Status.ABOVE_MAX: "price is at or above its upper bound",
     Status.WITHIN_TICK: "time value is below one tick",
     Status.NO_QUOTE: "no two-sided quote",
+    Status.EXERCISE: "best exercised now",
 }

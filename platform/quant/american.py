@@ -1,0 +1,348 @@
+"""American options: prices, Greeks, implied volatilities and the early-exercise boundary.
+
+Value = European value + early-exercise premium. The European part is `quant.bsm`, exact; only the
+premium comes from QuantLib's engine (`quant.early_exercise`), and only where it can matter. Greeks
+of the premium are differences of it, those in time follow from the Black-Scholes equation, which
+the premium obeys where the option is kept. Dividends are a continuous yield.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq
+
+from quant import bsm
+from quant.arrays import BoolLike, ByteArray, FloatArray, FloatLike
+from quant.bsm import ALIASES, FIELDS, Greeks
+from quant.chain import Chain
+from quant.early_exercise import Contract, Unit, premium_greeks, settled, value
+from quant.forwards import ForwardCurve, forward_curve
+from quant.implied_vol import ChainVols, ImpliedVol, chain_iv
+from quant.implied_vol import implied_vol as european_iv
+from quant.smile import contract_vols
+from quant.status import Status
+
+_NEGLIGIBLE = 1e-9
+"""Premium, over the strike, that is left out: below a hundred-thousandth of a cent for $100."""
+_ROUNDING = 1e-13
+_MOST_TOTAL, _LEAST_TOTAL = 64.0, 1e-7
+_NEARBY, _NEAREST = 1e-3, 1e-2
+"""Time value over the rate at which the boundary is told from: where the spot is 3 % of a deviation
+away, or 1 % of itself if that is less."""
+
+
+class Priced(NamedTuple):
+    """Values, and how much of each is the right to exercise early; a `Status` byte per element.
+
+    Where the status is `EXERCISE` the option is worth its intrinsic value and no more.
+    """
+
+    price: FloatArray
+    premium: FloatArray
+    status: ByteArray
+
+
+def price(
+    S: FloatLike,
+    K: FloatLike,
+    T: FloatLike,
+    r: FloatLike,
+    q: FloatLike,
+    sigma: FloatLike,
+    is_call: BoolLike,
+) -> Priced:
+    """Return values of American options.
+
+    Parameters
+    ----------
+    S, K, T, r, q, sigma : float64, broadcast together
+        As in `quant.bsm.price`.
+    is_call : bool
+
+    Returns
+    -------
+    Priced
+        Of the common shape, in currency; error about 1e-6 of the strike. NaN where an input is
+        not a valid number.
+    """
+    european, contracts, shape = _batch(S, K, T, r, q, sigma, is_call, ("price",))
+    total, premium = european.price.reshape(-1).copy(), np.zeros(len(contracts))
+    status = european.status.reshape(-1).copy()
+    for place, one in enumerate(contracts):
+        if _worth_asking(one, status[place]):
+            found, now = settled(one.unit())
+            paid = one.intrinsic if now else max(found * one.K, total[place])
+            premium[place] = paid - total[place]
+            total[place] = paid
+            if now:
+                status[place] = Status.EXERCISE
+    premium[status == Status.BAD_INPUT] = np.nan
+    return Priced(total.reshape(shape), premium.reshape(shape), status.reshape(shape))
+
+
+def greeks(
+    S: FloatLike,
+    K: FloatLike,
+    T: FloatLike,
+    r: FloatLike,
+    q: FloatLike,
+    sigma: FloatLike,
+    is_call: BoolLike,
+    names: Iterable[str] | None = None,
+) -> Greeks:
+    """Return price and Greeks of American options; arguments and units as `quant.bsm.greeks`.
+
+    Where exercise now is best the status is `EXERCISE`, delta is 1 or -1 and every other Greek 0.
+    Elsewhere the error of a Greek is about that of the premium: first derivatives to 1e-4 of
+    their size, third ones to about 1e-2. Fewer `names` are quicker.
+    """
+    wanted = FIELDS if names is None else tuple(dict.fromkeys(names))
+    distinct = tuple(dict.fromkeys(ALIASES[n].of if n in ALIASES else n for n in wanted))
+    european, contracts, shape = _batch(
+        S, K, T, r, q, sigma, is_call, tuple(dict.fromkeys(("price", *distinct)))
+    )
+    values = {name: european.values[name].reshape(-1).copy() for name in european.values}
+    status = european.status.reshape(-1).copy()
+    kept: list[int] = []
+    for place, one in enumerate(contracts):
+        if not _worth_asking(one, status[place]):
+            continue
+        found, now = settled(one.unit())
+        if now:
+            status[place] = Status.EXERCISE
+            for part in values.values():
+                part[place] = 0.0
+            if "delta" in values:
+                values["delta"][place] = 1.0 if one.is_call else -1.0
+            values["price"][place] = one.intrinsic
+        elif found - values["price"][place] / one.K > _NEGLIGIBLE:
+            kept.append(place)
+            values["price"][place] = found * one.K
+    if kept:
+        extra = premium_greeks([contracts[place] for place in kept], distinct)
+        for name, parts in extra.items():
+            values[name][kept] += parts
+    out = {
+        name: values[ALIASES[name].of] * ALIASES[name].scale if name in ALIASES else values[name]
+        for name in wanted
+    }
+    return Greeks({name: part.reshape(shape) for name, part in out.items()}, status.reshape(shape))
+
+
+def implied_vol(
+    price: FloatLike,
+    S: FloatLike,
+    K: FloatLike,
+    T: FloatLike,
+    r: FloatLike,
+    q: FloatLike,
+    is_call: BoolLike,
+) -> ImpliedVol:
+    """Invert American prices for the volatility; arguments as `quant.implied_vol.implied_vol`.
+
+    Status `BELOW_INTRINSIC` where the price is not above what exercise pays now: such an option
+    is best exercised at any volatility low enough, so it tells none.
+    """
+    european = european_iv(price, S, K, T, r, q, is_call)
+    arrays = np.broadcast_arrays(price, S, K, T, r, q, is_call)
+    iv, status = european.iv.reshape(-1).copy(), european.status.reshape(-1).copy()
+    rows = zip(*(array.ravel().tolist() for array in arrays), strict=True)
+    for place, (paid, spot, strike, years, rate, dividend, right) in enumerate(rows):
+        if status[place] in (Status.EXPIRED, Status.BAD_INPUT):
+            continue
+        start = iv[place] if status[place] == Status.OK else float("nan")
+        one = Contract(spot, strike, years, rate, dividend, start, bool(right))
+        iv[place], status[place] = _invert(one, paid / strike, Status(int(status[place])))
+    shape = european.iv.shape
+    return ImpliedVol(iv.reshape(shape), status.reshape(shape))
+
+
+def boundary(
+    K: float, times: FloatLike, r: float, q: float, sigma: float, is_call: bool
+) -> FloatArray:
+    """Return the spots at which exercise becomes best, for each time left.
+
+    At the boundary the delta is that of exercise and the Black-Scholes equation gives the gamma
+    on the side where the option is kept, 2 (r K - q B)/(sigma B)^2, so a time value nearby tells
+    the distance; two of them extrapolate it to zero.
+
+    Parameters
+    ----------
+    K : float
+        Strike.
+    times : (n,) float64
+        Years left.
+    r, q, sigma : float
+    is_call : bool
+
+    Returns
+    -------
+    (n,) float64
+        NaN where early exercise is never best, or twice (r and q both negative).
+    """
+    left = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    out = np.full(left.shape, np.nan)
+    for place, years in enumerate(left.ravel().tolist()):
+        rate, other = (q * years, r * years) if is_call else (r * years, q * years)
+        if rate > 0.0 and sigma > 0.0:
+            # A call is a put on the strike with rate and yield exchanged.
+            share = _put_boundary(rate, other, sigma * math.sqrt(years))
+            out.ravel()[place] = K / share if is_call else K * share
+    return out
+
+
+def chain_vols(chain: Chain, tick: float = 0.01) -> ChainVols:
+    """Return a chain's volatilities under its own exercise style.
+
+    For an American chain parity holds only between European values, so forwards are implied
+    twice: from the quotes, then from the quotes less the premiums that the first ones imply.
+    """
+    vols = chain_iv(chain, tick)
+    if not chain.american or not len(chain):
+        return vols
+    curve = forward_curve(_less_premium(chain, vols))
+    return _american_vols(chain, curve, tick)
+
+
+def chain_rates(chain: Chain, vols: ChainVols) -> tuple[FloatArray, FloatArray]:
+    """Return per contract the rate and the yield that its forward and discount factor imply."""
+    years = chain.years()
+    with np.errstate(all="ignore"):
+        r = np.where(years > 0.0, -np.log(vols.discount) / years, chain.r)
+        q = np.where(years > 0.0, r - np.log(vols.forward / chain.spot) / years, chain.q)
+    return r, q
+
+
+def _batch(
+    S: FloatLike,
+    K: FloatLike,
+    T: FloatLike,
+    r: FloatLike,
+    q: FloatLike,
+    sigma: FloatLike,
+    is_call: BoolLike,
+    names: tuple[str, ...],
+) -> tuple[Greeks, list[Contract], tuple[int, ...]]:
+    """Return the European answer and the contracts one by one."""
+    european = bsm.greeks(S, K, T, r, q, sigma, is_call, names=names)
+    arrays = np.broadcast_arrays(S, K, T, r, q, sigma, is_call)
+    columns = [np.asarray(array, dtype=np.float64).ravel().tolist() for array in arrays[:-1]]
+    rights = np.asarray(arrays[-1], dtype=np.bool_).ravel().tolist()
+    contracts = [Contract(*row) for row in zip(*columns, rights, strict=True)]
+    return european, contracts, european.status.shape
+
+
+def _worth_asking(one: Contract, status: int) -> bool:
+    """Return whether the contract is alive and early exercise can be worth anything."""
+    if status in (Status.EXPIRED, Status.BAD_INPUT):
+        return False
+    unit = one.unit()
+    if not unit.may_pay_early():
+        return False
+    return unit.s == 0.0 or unit.most_premium() > _NEGLIGIBLE
+
+
+def _invert(one: Contract, target: float, status: Status) -> tuple[float, Status]:
+    """Return the volatility of one price, in strikes; `one.sigma` is the European one or NaN."""
+    unit = one.unit()
+    root = math.sqrt(one.T)
+    if not unit.may_pay_early():
+        return one.sigma, status
+    if target <= value(unit._replace(s=0.0)) + _ROUNDING:
+        return float("nan"), Status.BELOW_INTRINSIC
+    if target >= (unit.x if one.is_call else 1.0):
+        return float("nan"), Status.ABOVE_MAX
+    if status == Status.OK and unit.most_premium() <= _NEGLIGIBLE:
+        return one.sigma, status
+
+    total = _solve(unit, target, unit.s if status == Status.OK else 1.0)
+    if math.isnan(total):
+        return total, Status.BELOW_INTRINSIC
+    return total / root, Status.OK
+
+
+def _solve(unit: Unit, target: float, high: float) -> float:
+    """Return the total volatility of a price in strikes, from one that is rather too high.
+
+    NaN where the price is above exercise by less than the engine can tell.
+    """
+
+    def miss(s: float) -> float:
+        return value(unit._replace(s=s)) - target
+
+    over = miss(high)
+    while over < 0.0 and high < _MOST_TOTAL:
+        high *= 2.0
+        over = miss(high)
+    # The European volatility is too high by about the premium over the vega.
+    vega = float(bsm.greeks(unit.x, 1.0, 1.0, unit.a, unit.b, high, unit.is_call, ("vega",)).vega)
+    low = max(high - 1.5 * over / max(vega, 1e-12), 0.25 * high)
+    while (under := miss(low)) > 0.0:
+        high, low = low, 0.25 * low
+        if low < _LEAST_TOTAL:
+            return float("nan")
+    if under == 0.0:
+        return low
+    return float(brentq(miss, low, high, xtol=1e-13, rtol=1e-12))
+
+
+def _put_boundary(a: float, b: float, s: float) -> float:
+    """Return the boundary of a put over its strike, from time values at two distances from it."""
+    edge = 1.0 if b <= 0.0 else min(1.0, a / b)
+
+    def told(level: float) -> float:
+        """Return the boundary that the place of a small time value tells."""
+
+        def gap(x: float) -> float:
+            return value(Unit(x, a, b, s, False), precise=True) - (1.0 - x) - level
+
+        low = edge * math.exp(-0.5 * s)
+        while gap(low) > 0.0:
+            low *= math.exp(-0.5 * s)
+        x = float(brentq(gap, low, edge, xtol=1e-14))
+        # A time value of d away from B is (a - b B) (d/(s B))^2, to the first order.
+        found = x
+        for _ in range(50):
+            found = x - s * found * math.sqrt(level / (a - b * found))
+        return found
+
+    # Where the yield reaches the rate, waiting costs less and less towards the edge.
+    level = a * min(_NEARBY, (_NEAREST / s) ** 2) * min(1.0, max(1.0 - b / a, 0.0) + s)
+    far, near = told(level), told(0.25 * level)
+    return 2.0 * near - far
+
+
+def _less_premium(chain: Chain, vols: ChainVols) -> Chain:
+    """Return the chain with its quotes less their early-exercise premiums."""
+    sigma = contract_vols(chain, vols)
+    known = np.isfinite(sigma) & (vols.status == Status.OK)
+    premium = np.zeros(len(chain))
+    years = chain.years()[known]
+    premium[known] = price(
+        chain.spot, chain.strikes[known], years, chain.r, chain.q, sigma[known],
+        chain.is_call[known],
+    ).premium  # fmt: skip
+    return replace(chain, bids=np.maximum(chain.bids - premium, 0.0), asks=chain.asks - premium)
+
+
+def _american_vols(chain: Chain, curve: ForwardCurve, tick: float) -> ChainVols:
+    """Return volatilities with every quote inverted as American, at the curve's rates."""
+    vols = chain_iv(chain, tick, curve=curve)
+    r, q = chain_rates(chain, vols)
+    quotes = np.stack([chain.bids, chain.mids(), chain.asks])
+    quotes[:, vols.status == Status.NO_QUOTE] = np.nan
+    found = implied_vol(quotes, chain.spot, chain.strikes, chain.years(), r, q, chain.is_call)
+    side = np.where(chain.is_call, 1.0, -1.0)
+    value_now = np.maximum(side * (chain.spot - chain.strikes), 0.0)
+    status = np.where(vols.status == Status.OK, found.status[1], vols.status)
+    thin = (status == Status.OK) & (quotes[1] - value_now < tick)
+    status[thin] = Status.WITHIN_TICK
+    bid, mid, ask = found.iv
+    return vols._replace(
+        bid=bid, mid=np.where(status == Status.OK, mid, np.nan), ask=ask, status=status
+    )
