@@ -149,15 +149,22 @@ def implied_vol(
     is best exercised at any volatility low enough, so it tells none.
     """
     european = european_iv(price, S, K, T, r, q, is_call)
-    arrays = np.broadcast_arrays(price, S, K, T, r, q, is_call)
+    with np.errstate(all="ignore"):
+        start = np.where(
+            european.status == Status.OK,
+            european.iv,
+            1.0 / np.sqrt(np.asarray(T, dtype=np.float64)),
+        )
+    vega = bsm.greeks(S, K, T, r, q, start, is_call, names=("vega",)).vega
+    arrays = np.broadcast_arrays(price, S, K, T, r, q, start, is_call, vega)
     iv, status = european.iv.reshape(-1).copy(), european.status.reshape(-1).copy()
     rows = zip(*(array.ravel().tolist() for array in arrays), strict=True)
-    for place, (paid, spot, strike, years, rate, dividend, right) in enumerate(rows):
+    for place, (paid, spot, strike, years, rate, dividend, sigma, right, slope) in enumerate(rows):
         if status[place] in (Status.EXPIRED, Status.BAD_INPUT):
             continue
-        start = iv[place] if status[place] == Status.OK else float("nan")
-        one = Contract(spot, strike, years, rate, dividend, start, bool(right))
-        iv[place], status[place] = _invert(one, paid / strike, Status(int(status[place])))
+        one = Contract(spot, strike, years, rate, dividend, sigma, bool(right))
+        told = Status(int(status[place]))
+        iv[place], status[place] = _invert(one, paid / one.K, slope / one.K, told)
     shape = european.iv.shape
     return ImpliedVol(iv.reshape(shape), status.reshape(shape))
 
@@ -200,20 +207,25 @@ def chain_vols(chain: Chain, tick: float = 0.01) -> ChainVols:
     """Return a chain's volatilities under its own exercise style.
 
     For an American chain parity holds only between European values, so forwards are implied
-    twice: from the quotes, then from the quotes less the premiums that the first ones imply.
+    twice: from the quotes, then from the quotes less the premiums that the first ones imply. Its
+    slope cannot tell premium from rate: the rate given stands, and what differs is a yield.
     """
     vols = chain_iv(chain, tick)
     if not chain.american or not len(chain):
         return vols
-    curve = forward_curve(_less_premium(chain, vols))
+    curve = forward_curve(_less_premium(chain, vols), rate_doubt=0.0)
     return _american_vols(chain, curve, tick)
 
 
 def chain_rates(chain: Chain, vols: ChainVols) -> tuple[FloatArray, FloatArray]:
-    """Return per contract the rate and the yield that its forward and discount factor imply."""
+    """Return per contract the rate and the yield that its forward and discount factor imply.
+
+    The rate of an American chain is the one given.
+    """
     years = chain.years()
     with np.errstate(all="ignore"):
-        r = np.where(years > 0.0, -np.log(vols.discount) / years, chain.r)
+        free = (years > 0.0) & (not chain.american)
+        r = np.where(free, -np.log(vols.discount) / years, chain.r)
         q = np.where(years > 0.0, r - np.log(vols.forward / chain.spot) / years, chain.q)
     return r, q
 
@@ -247,40 +259,43 @@ def _worth_asking(one: Contract, status: int) -> bool:
     return unit.s == 0.0 or unit.most_premium() > _NEGLIGIBLE
 
 
-def _invert(one: Contract, target: float, status: Status) -> tuple[float, Status]:
-    """Return the volatility of one price, in strikes; `one.sigma` is the European one or NaN."""
+def _invert(one: Contract, target: float, vega: float, status: Status) -> tuple[float, Status]:
+    """Return the volatility of one price; price and vega in strikes.
+
+    `one.sigma` is the European volatility with its vega, or where there is none a first guess.
+    """
     unit = one.unit()
-    root = math.sqrt(one.T)
     if not unit.may_pay_early():
-        return one.sigma, status
+        return (one.sigma if status == Status.OK else float("nan")), status
     if target <= value(unit._replace(s=0.0)) + _ROUNDING:
         return float("nan"), Status.BELOW_INTRINSIC
     if target >= (unit.x if one.is_call else 1.0):
         return float("nan"), Status.ABOVE_MAX
     if status == Status.OK and unit.most_premium() <= _NEGLIGIBLE:
         return one.sigma, status
-
-    total = _solve(unit, target, unit.s if status == Status.OK else 1.0)
+    root = math.sqrt(one.T)
+    total = _solve(unit, target, vega / root)
     if math.isnan(total):
         return total, Status.BELOW_INTRINSIC
     return total / root, Status.OK
 
 
-def _solve(unit: Unit, target: float, high: float) -> float:
-    """Return the total volatility of a price in strikes, from one that is rather too high.
+def _solve(unit: Unit, target: float, vega: float) -> float:
+    """Return the total volatility of a price in strikes; `unit.s` is rather too high.
 
-    NaN where the price is above exercise by less than the engine can tell.
+    `vega` is the European one by total volatility. NaN where the price is above exercise by less
+    than the engine can tell.
     """
 
     def miss(s: float) -> float:
         return value(unit._replace(s=s)) - target
 
+    high = unit.s
     over = miss(high)
     while over < 0.0 and high < _MOST_TOTAL:
         high *= 2.0
         over = miss(high)
     # The European volatility is too high by about the premium over the vega.
-    vega = float(bsm.greeks(unit.x, 1.0, 1.0, unit.a, unit.b, high, unit.is_call, ("vega",)).vega)
     low = max(high - 1.5 * over / max(vega, 1e-12), 0.25 * high)
     while (under := miss(low)) > 0.0:
         high, low = low, 0.25 * low
@@ -288,7 +303,7 @@ def _solve(unit: Unit, target: float, high: float) -> float:
             return float("nan")
     if under == 0.0:
         return low
-    return float(brentq(miss, low, high, xtol=1e-13, rtol=1e-12))
+    return float(brentq(miss, low, high, xtol=1e-11 * high, rtol=1e-11))
 
 
 def _put_boundary(a: float, b: float, s: float) -> float:

@@ -137,7 +137,7 @@ def value(unit: Unit, *, precise: bool = False) -> float:
     if unit.s < _STILL:
         return _certain(unit)
     carried, paid = (unit.b, unit.a) if unit.is_call else (unit.a, unit.b)
-    if paid < carried < 0.0:
+    if paid < carried < -_STILL:
         return max(_engines().value(unit, "grid"), unit.intrinsic)
     found = _engines().value(unit, "precise" if precise else "fast")
     return max(found, unit.intrinsic)

@@ -11,7 +11,8 @@ from quant.chain import Chain
 _PAIRS = 16
 """Strikes nearest the forward that take part; farther ones only add early-exercise value."""
 _MIN_PAIRS = 3
-_RATE_DOUBT = 0.05
+_CERTAIN = 1e-9  # a doubt of the discount factor below this is none
+RATE_DOUBT = 0.05
 """Standard deviation, per year, of the rate given: what parity may correct it by."""
 _MIN_HALF_SPREAD = 0.005
 _OUTLIER_SPREADS = 3.0
@@ -97,14 +98,14 @@ class _Fit(NamedTuple):
     error: float
 
 
-def forward_curve(chain: Chain) -> ForwardCurve:
+def forward_curve(chain: Chain, rate_doubt: float = RATE_DOUBT) -> ForwardCurve:
     """Return the forward and discount factor of each expiry, with their quality.
 
     C - P = D (F - K) is fitted per expiry over the strikes nearest the forward by least squares,
     weighted by the quotes' spreads, without pairs far from the median forward. The slope is
     poorly determined near expiry, so the given rate enters as one more observation of D with the
-    precision of `_RATE_DOUBT`. An expiry with fewer than three usable pairs keeps the carry
-    forward S exp((r - q) T) and says so.
+    precision of `rate_doubt`, its standard deviation per year (0: the rate stands). An expiry
+    with fewer than three usable pairs keeps the carry forward S exp((r - q) T) and says so.
     """
     expiries, where = np.unique(chain.expiries, return_inverse=True)
     count = expiries.size
@@ -125,7 +126,7 @@ def forward_curve(chain: Chain) -> ForwardCurve:
     for index in np.flatnonzero(years > 0.0):
         mine = pairs.expiry == index
         one = _Pairs(*(field[mine] for field in pairs))
-        fit = _fit(one, curve.forward[index], curve.discount[index], years[index])
+        fit = _fit(one, curve.forward[index], curve.discount[index], rate_doubt * years[index])
         if fit is not None:
             for name, value in fit._asdict().items():
                 getattr(curve, name)[index] = value
@@ -156,7 +157,7 @@ def _pairs(chain: Chain, where: IntArray) -> _Pairs:
     return _Pairs(where[call], chain.strikes[call], gap, both)
 
 
-def _fit(pairs: _Pairs, forward: float, discount: float, years: float) -> _Fit | None:
+def _fit(pairs: _Pairs, forward: float, discount: float, doubt: float) -> _Fit | None:
     """Return parity of one expiry, or None when it is not determined."""
     nearest = np.argsort(np.abs(pairs.strike - forward), kind="stable")[:_PAIRS]
     strike, gap, half = pairs.strike[nearest], pairs.gap[nearest], pairs.half[nearest]
@@ -173,7 +174,7 @@ def _fit(pairs: _Pairs, forward: float, discount: float, years: float) -> _Fit |
     total = weight.sum()
     mean_strike, mean_gap = weight @ strike / total, weight @ gap / total
     away = strike - mean_strike
-    prior = (_RATE_DOUBT * years * discount) ** -2
+    prior = max(doubt * discount, _CERTAIN) ** -2
     fitted = (prior * discount - weight @ (away * (gap - mean_gap))) / (prior + weight @ away**2)
     implied = mean_strike + mean_gap / fitted
     if not (fitted > 0.0 and np.isfinite(implied) and implied > 0.0):

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quant.arrays import FloatArray, FloatLike
-from quant.butterfly import Butterfly, butterfly_of
+from quant.arrays import FloatArray, FloatLike, IntArray
+from quant.butterfly import ROUNDING, Butterfly, butterflies_of, butterfly_of, least_of
 from quant.threads import in_chunks
 
+LEAST_POINTS = 6
 LEE = 2.0
 """Largest b (1 + |rho|): beyond it a wing has butterfly arbitrage."""
-LEAST_POINTS = 6
 _REACH = 8.0  # standard deviations over which a slice is searched for arbitrage
 
 
@@ -41,10 +41,7 @@ class SVI(NamedTuple):
     def derivatives(self, k: FloatLike) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return w, dw/dk and d2w/dk2 at log-moneyness k."""
         x = np.asarray(k, dtype=np.float64) - self.m
-        root = np.sqrt(x * x + self.sigma**2)
-        first: FloatArray = self.b * (self.rho + x / root)
-        second: FloatArray = self.b * self.sigma**2 / root**3
-        return self.a + self.b * (self.rho * x + root), first, second
+        return _derivatives(self.a, self.b, self.rho, self.sigma, x)
 
     def vol(self, k: FloatLike, years: float) -> FloatArray:
         """Return the implied volatility at log-moneyness k, per square root of a year."""
@@ -170,11 +167,62 @@ def butterfly(raw: SVI, reach: float | None = None) -> Butterfly:
         Half-width in log-moneyness over which to look, wings besides; by default eight
         at-the-money standard deviations or widths of the bend, whichever is more.
     """
+    width = _width(raw) if reach is None else reach
+    return butterfly_of(raw.derivatives, width, steepest=_steepest(raw), also=_bend(raw))
+
+
+def butterflies(slices: Sequence[SVI]) -> list[Butterfly]:
+    """Return what `butterfly` says of each slice, in one go."""
+    if not slices:
+        return []
+    columns = np.array(slices)
+
+    def derivatives(rows: IntArray, k: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        a, b, rho, m, sigma = np.moveaxis(columns[rows], -1, 0)
+        return _derivatives(a, b, rho, sigma, k - m)
+
+    return butterflies_of(
+        derivatives,
+        np.array([_width(raw) for raw in slices]),
+        steepest=np.array([_steepest(raw) for raw in slices]),
+        also=np.array([_bend(raw) for raw in slices]),
+    )
+
+
+def free_of_butterflies(raw: SVI) -> bool:
+    """Whether `butterfly` would find nothing, sooner said."""
+    if _steepest(raw) > LEE:
+        return False
+    return least_of(raw.derivatives, _width(raw), also=_bend(raw)) >= -ROUNDING
+
+
+def _derivatives(
+    a: FloatArray | float,
+    b: FloatArray | float,
+    rho: FloatArray | float,
+    sigma: FloatArray | float,
+    x: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return w, dw/dk and d2w/dk2 at x = k - m."""
+    root = np.sqrt(x * x + sigma * sigma)
+    slope = x / root
+    w: FloatArray = a + b * (rho * x + root)
+    first: FloatArray = b * (rho + slope)
+    second: FloatArray = b * (1.0 - slope * slope) / root
+    return w, first, second
+
+
+def _steepest(raw: SVI) -> float:
+    return raw.b * (1.0 + abs(raw.rho))
+
+
+def _width(raw: SVI) -> float:
     unit = float(np.sqrt(max(raw.total_variance(0.0).item(), 1e-12)))
-    width = max(_REACH * unit, abs(raw.m) + _REACH * raw.sigma) if reach is None else reach
-    steep = raw.b * (1.0 + abs(raw.rho))
-    extra = np.array([raw.m, raw.m - raw.sigma, raw.m + raw.sigma])
-    return butterfly_of(raw.derivatives, width, steepest=steep, also=extra)
+    return max(_REACH * unit, abs(raw.m) + _REACH * raw.sigma)
+
+
+def _bend(raw: SVI) -> FloatArray:
+    return np.array([raw.m - raw.sigma, raw.m, raw.m + raw.sigma])
 
 
 def repair(raw: SVI, years: float) -> SVI:
@@ -198,7 +246,7 @@ def repair(raw: SVI, years: float) -> SVI:
     low, high = 0.0, 1.0
     for _ in range(40):
         middle = 0.5 * (low + high)
-        free = not butterfly(between(middle)).violated
+        free = free_of_butterflies(between(middle))
         low, high = (low, middle) if free else (middle, high)
     return between(high)
 
@@ -260,10 +308,73 @@ def calibrate_many(
         unit, years = units[row], smiles[place][2]
         raw = SVI(a * unit**2, b * unit, rho, m * unit, sigma * unit)
         own = slice(offsets[row], offsets[row + 1])
+        found[place] = _judged(raw, x[own], vol[own], float(unit), years)
+    return found
+    chosen = [points[place] for place in able]
+    units = np.array([unit for _, _, _, unit in chosen])
+    offsets = np.concatenate([[0], np.cumsum([x.size for x, _, _, _ in chosen])])
+    x, vol, weight = (np.concatenate([row[i] for row in chosen]) for i in range(3))
+    out = np.empty((len(able), 6))
+    in_chunks(
+        lambda span: kernels.svi_kernel(span, offsets, x, vol, weight, LEE / units, out),
+        len(able),
+        grain=64,
+        threads=threads,
+    )
+    for row, place in enumerate(able):
+        a, b, rho, m, sigma, _ = out[row].tolist()
+        unit, years = units[row], smiles[place][2]
+        raw = SVI(a * unit**2, b * unit, rho, m * unit, sigma * unit)
+        own = slice(offsets[row], offsets[row + 1])
         miss = raw.vol(x[own] * unit, years) - vol[own] * unit / np.sqrt(years)
         rms = float(np.sqrt(np.mean(miss**2)))
         found[place] = SVIFit(raw, rms, float(np.abs(miss).max()), int(miss.size))
     return found
+
+
+def calibrate_free(
+    k: FloatLike,
+    iv: FloatLike,
+    years: float,
+    weights: FloatLike | None,
+    start: SVI,
+    floor: SVI | None = None,
+) -> SVIFit | None:
+    """Fit raw SVI without butterfly arbitrage that nowhere falls below another slice.
+
+    Both are held on a grid of log-moneyness over nine standard deviations, denser at the money
+    and about the bend, and the wings by their slopes. The caller checks the answer: where the
+    quotes contradict one another wildly a stretch may remain.
+
+    Parameters
+    ----------
+    k, iv, years, weights
+        As in `calibrate`.
+    start : SVI
+        The closest fit.
+    floor : SVI, optional
+        An earlier expiry's slice.
+    """
+    from quant.kernels import free_svi as kernels
+
+    x, vol, weight, unit = _points(k, iv, years, weights)
+    if x.size < LEAST_POINTS:
+        return None
+    p = _scaled(start, unit)
+    least = np.zeros(5) if floor is None else _scaled(floor, unit)
+    kernels.free_svi_kernel(x, vol, weight, unit, LEE / unit, least, p)
+    a, b, rho, m, sigma = p.tolist()
+    return _judged(SVI(a * unit**2, b * unit, rho, m * unit, sigma * unit), x, vol, unit, years)
+
+
+def _scaled(raw: SVI, unit: float) -> FloatArray:
+    """Return a slice's parameters in units of an at-the-money total volatility."""
+    return np.array([raw.a / unit**2, raw.b / unit, raw.rho, raw.m / unit, raw.sigma / unit])
+
+
+def _judged(raw: SVI, x: FloatArray, vol: FloatArray, unit: float, years: float) -> SVIFit:
+    miss = raw.vol(x * unit, years) - vol * unit / np.sqrt(years)
+    return SVIFit(raw, float(np.sqrt(np.mean(miss**2))), float(np.abs(miss).max()), int(x.size))
 
 
 def _points(

@@ -1,6 +1,10 @@
-"""Chains for the numeric tests: the hand-made fixture, and synthetic ones of any shape."""
+"""Chains for the numeric tests: the hand-made fixture, synthetic ones, recorded ones."""
 
+import csv
+import gzip
 from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -83,3 +87,41 @@ def spy_chain() -> Chain:
     asks = np.ceil((fair + half) * 100) / 100
     parts = {name: getattr(chain, name) for name in chain.__slots__}
     return Chain(**(parts | {"bids": bids, "asks": asks}))
+
+
+@pytest.fixture(scope="session")
+def recorded_spxw(shared) -> Callable[[str], tuple[Chain, np.ndarray]]:
+    """Return a reader of SPXW on 2018-01-05: the chain of a minute, and the vendor's vols."""
+
+    def read(moment: str):
+        path = shared / "data" / "spxw_0dte_minute" / "spxw_2018-01-05_exp2018-01-05_am.csv.gz"
+        with gzip.open(path, "rt", newline="") as source:
+            rows = [row for row in csv.DictReader(source) if row["quote_datetime"] == moment]
+        zone = ZoneInfo("America/New_York")
+        start = datetime.fromisoformat(moment).replace(tzinfo=zone)
+        close = start.replace(hour=16, minute=0, second=0)
+        column = {
+            name: np.array([float(row[name]) for row in rows])
+            for name in ("strike", "bid", "ask", "underlying_bid", "underlying_ask")
+        }
+        count = len(rows)
+        unknown = np.full(count, np.nan)
+        chain = Chain(
+            time=int(start.timestamp()) * 10**9,
+            spot=float(column["underlying_bid"][0] + column["underlying_ask"][0]) / 2,
+            strikes=column["strike"],
+            expiries=np.full(count, int(close.timestamp()) * 10**9),
+            is_call=np.array([row["option_type"][0].upper() == "C" for row in rows]),
+            bids=column["bid"],
+            asks=column["ask"],
+            bid_sizes=unknown,
+            ask_sizes=unknown,
+            open_interest=unknown,
+            volume=unknown,
+            multiplier=np.full(count, 100.0),
+            r=0.014,
+            q=0.018,
+        )
+        return chain, np.array([float(row["implied_volatility"]) for row in rows])
+
+    return read

@@ -1,10 +1,5 @@
 """A chain's volatilities: forwards from parity, one reason per contract without one."""
 
-import csv
-import gzip
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 import numpy as np
 import pytest
 
@@ -166,41 +161,9 @@ def test_a_stale_spot_shows_as_a_gap_and_no_parity_as_nan(chain_of):
     assert np.isnan(spot_gap(silent, implied_forwards(silent)))
 
 
-def recorded_minute(shared, moment):
-    path = shared / "data" / "spxw_0dte_minute" / "spxw_2018-01-05_exp2018-01-05_am.csv.gz"
-    with gzip.open(path, "rt", newline="") as source:
-        rows = [row for row in csv.DictReader(source) if row["quote_datetime"] == moment]
-    zone = ZoneInfo("America/New_York")
-    start = datetime.fromisoformat(moment).replace(tzinfo=zone)
-    close = start.replace(hour=16, minute=0, second=0)
-    column = {
-        name: np.array([float(row[name]) for row in rows])
-        for name in ("strike", "bid", "ask", "underlying_bid", "underlying_ask")
-    }
-    count = len(rows)
-    unknown = np.full(count, np.nan)
-    chain = Chain(
-        time=int(start.timestamp()) * 10**9,
-        spot=float(column["underlying_bid"][0] + column["underlying_ask"][0]) / 2,
-        strikes=column["strike"],
-        expiries=np.full(count, int(close.timestamp()) * 10**9),
-        is_call=np.array([row["option_type"][0].upper() == "C" for row in rows]),
-        bids=column["bid"],
-        asks=column["ask"],
-        bid_sizes=unknown,
-        ask_sizes=unknown,
-        open_interest=unknown,
-        volume=unknown,
-        multiplier=np.full(count, 100.0),
-        r=0.014,
-        q=0.018,
-    )
-    return chain, np.array([float(row["implied_volatility"]) for row in rows])
-
-
 @pytest.mark.parametrize("clock", ["09:31:00", "11:00:00", "12:58:00"])
-def test_recorded_0dte_quotes_agree_with_the_vendor_up_to_its_clock(shared, clock):
-    chain, vendor = recorded_minute(shared, f"2018-01-05 {clock}")
+def test_recorded_0dte_quotes_agree_with_the_vendor_up_to_its_clock(recorded_spxw, clock):
+    chain, vendor = recorded_spxw(f"2018-01-05 {clock}")
     got = chain_iv(chain, tick=0.05)
     outside = np.where(chain.is_call, chain.strikes >= got.forward, chain.strikes < got.forward)
     both = (got.status == Status.OK) & (vendor > 0) & outside

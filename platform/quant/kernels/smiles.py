@@ -68,7 +68,7 @@ def _accumulate(s: FloatArray, count: int, parameters: int, sums: FloatArray) ->
 
 
 @inlined
-def _solve(sums: FloatArray, damping: float, w: FloatArray, n: int) -> bool:
+def solve_damped(sums: FloatArray, damping: float, w: FloatArray, n: int) -> bool:
     """Solve (J'J + damping diag) x = -J'r by Cholesky; x is w[:n]. False: not positive."""
     for i in range(n):
         for j in range(i + 1):
@@ -242,7 +242,7 @@ def svi_kernel(
         for _ in range(_STEPS):
             before = cost
             for _ in range(12):
-                if _solve(sums, damping, w, 5):
+                if solve_damped(sums, damping, w, 5):
                     rho = _shifted(p[2], w[2])
                     b = min(max(_grown(p[1], w[1]), 1e-6), steepest[one] / (1.0 + abs(rho)))
                     sigma = min(max(_grown(p[4], w[4]), 1e-4), 100.0)
@@ -371,7 +371,7 @@ def sabr_kernel(
         for _ in range(_STEPS):
             before = cost
             for _ in range(12):
-                if _solve(sums, damping, w, 3):
+                if solve_damped(sums, damping, w, 3):
                     trial[0] = _grown(p[0], w[0])
                     trial[1] = _shifted(p[1], w[1])
                     trial[2] = min(max(_grown(p[2], w[2]), 1e-4), most_nu)
