@@ -19,8 +19,9 @@ import numpy as np
 from market import calendars
 from market.frames import Kind
 from market.simulator import SimulatedMarket, SimulatorConfig
+from quant.performance import wilson
 from tools_app.contract import Tool
-from tools_app.rehearsal import Onsets, daily_rows, evaluate_all, intraday_rows, onsets, wilson
+from tools_app.rehearsal import Onsets, daily_rows, evaluate_all, intraday_rows, onsets
 
 FIRST, LAST = dt.date(2026, 1, 5), dt.date(2026, 12, 30)
 DAILY_SESSIONS = 500

@@ -99,14 +99,3 @@ def onsets(evaluation: Evaluation) -> Onsets:
         alarms=int((fires & ~before).sum()),
         scored=int(np.isfinite(evaluation.score).sum()),
     )
-
-
-def wilson(hits: int, tries: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Return Wilson's interval of a share, 95 % unless told otherwise."""
-    if tries == 0:
-        return 0.0, 1.0
-    share = hits / tries
-    middle = share + z * z / (2 * tries)
-    half = z * np.sqrt(share * (1.0 - share) / tries + z * z / (4.0 * tries * tries))
-    scale = 1.0 + z * z / tries
-    return float((middle - half) / scale), float((middle + half) / scale)

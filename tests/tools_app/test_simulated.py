@@ -19,7 +19,6 @@ from tools_app.rehearsal import (
     intraday_rows,
     onsets,
     views,
-    wilson,
 )
 
 START = 8
@@ -88,10 +87,3 @@ def test_alarms_are_counted_where_they_begin(market):
     fires = np.zeros(200, dtype=bool)
     fires[[0, 1, 5, 6, 7, 199]] = True
     assert onsets(replace(answer, fires=fires))[:2] == (6, 3)
-
-
-def test_wilsons_interval_holds_known_values():
-    assert wilson(0, 0) == (0.0, 1.0)
-    low, high = wilson(8, 20)
-    assert (low, high) == pytest.approx((0.2188065, 0.6134185), abs=1e-6)
-    assert wilson(0, 10)[0] == pytest.approx(0.0, abs=1e-12)
