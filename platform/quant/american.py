@@ -18,9 +18,10 @@ from scipy.optimize import brentq
 
 from quant import bsm
 from quant.arrays import BoolLike, ByteArray, FloatArray, FloatLike
-from quant.bsm import ALIASES, FIELDS, Greeks
+from quant.bsm import Greeks
 from quant.chain import Chain
 from quant.early_exercise import Contract, Unit, premium_greeks, settled, value
+from quant.fields import ALIASES, FIELDS
 from quant.forwards import ForwardCurve, forward_curve
 from quant.implied_vol import ChainVols, ImpliedVol, chain_iv
 from quant.implied_vol import implied_vol as european_iv
@@ -67,8 +68,8 @@ def price(
     Returns
     -------
     Priced
-        Of the common shape, in currency; error about 1e-6 of the strike. NaN where an input is
-        not a valid number.
+        Of the common shape, in currency; error about 1e-6 of the strike, 1e-5 at worst. NaN where
+        an input is not a valid number.
     """
     european, contracts, shape = _batch(S, K, T, r, q, sigma, is_call, ("price",))
     total, premium = european.price.reshape(-1).copy(), np.zeros(len(contracts))

@@ -131,7 +131,7 @@ def value(unit: Unit, *, precise: bool = False) -> float:
     unit : Unit
         x and s above zero, everything finite; early exercise must be able to pay.
     precise : bool
-        The accurate scheme (error about 1e-7 of the strike, seven times slower) instead of the
+        The accurate scheme (error about 1e-7 of the strike, six times slower) instead of the
         fast one (about 1e-6).
     """
     if unit.s < _STILL:

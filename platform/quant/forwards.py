@@ -17,7 +17,7 @@ RATE_DOUBT = 0.05
 _MIN_HALF_SPREAD = 0.005
 _OUTLIER_SPREADS = 3.0
 _OUTLIER_SHARE = 2e-4
-"""A pair is dropped beyond three half-spreads plus this share of spot from the median."""
+"""A pair is dropped beyond three half-spreads plus this share of the forward from the median."""
 
 
 class ForwardSource(IntEnum):

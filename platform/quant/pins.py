@@ -1,8 +1,10 @@
 """Where the nearest expiry may settle: the chance of ending near each strike.
 
-Probabilities are lognormal under each strike's own implied volatility, the market's measure and
-not a forecast. Strikes with much dealer gamma are said to attract spot on the last day
-(Avellaneda and Lipkin 2003; Ni, Pearson and Poteshman 2005); the score weighs the chance by that.
+Probabilities are lognormal under the volatility at the money, the market's measure and not a
+forecast: one distribution for all strikes, so that they never add up to more than one, as they
+would under each strike's own volatility. Strikes with much dealer gamma are said to attract spot
+on the last day (Avellaneda and Lipkin 2003; Ni, Pearson and Poteshman 2005); the score weighs the
+chance by that.
 """
 
 from typing import NamedTuple
@@ -21,7 +23,8 @@ _REACH_SDS = 3.0
 class Pins(NamedTuple):
     """The strikes around spot of the nearest live expiry, one element each, ascending.
 
-    `probability` is of settling within `half_width` (currency) of the strike; `distance` the
+    `probability` is of settling within `half_width` (currency, half of the smallest gap between
+    these strikes) of the strike; `distance` the
     expected distance from it at settlement, in currency; `gamma_share` the strike's share of all
     gamma of the expiry, signs aside; `score` the probability weighted by that share, summing to 1
     over the strikes (NaN without open interest).
@@ -57,12 +60,16 @@ def pins(chain: Chain, iv: FloatArray, profile: Profile) -> Pins | None:
     if strikes.size < 2:
         return None
     vols, T = iv[front][first], float(years[front[0]])
-    half = 0.5 * float(np.median(np.diff(strikes)))
     share = _gamma_share(chain, front, strikes, profile)
-    sd = chain.spot * vols[np.argmin(np.abs(strikes - chain.spot))] * np.sqrt(T)
-    near = np.abs(strikes - chain.spot) <= max(_REACH_SDS * sd, 2.0 * half)
-    strikes, vols, share = strikes[near], vols[near], share[near]
-    chance = pin_probability(chain.spot, strikes, half, T, chain.r, chain.q, vols)
+    away = np.abs(strikes - chain.spot)
+    vol = float(vols[np.argmin(away)])
+    spacing = float(np.median(np.diff(strikes)))
+    near = away <= max(_REACH_SDS * chain.spot * vol * np.sqrt(T), spacing)
+    if np.count_nonzero(near) < 2:
+        near[np.argsort(away)[:2]] = True
+    strikes, share = strikes[near], share[near]
+    half = 0.5 * float(np.diff(strikes).min())
+    chance = pin_probability(chain.spot, strikes, half, T, chain.r, chain.q, vol)
     weighed = chance * share
     total = np.nansum(weighed)
     return Pins(
@@ -70,23 +77,23 @@ def pins(chain: Chain, iv: FloatArray, profile: Profile) -> Pins | None:
         half_width=half,
         strikes=strikes,
         probability=chance,
-        distance=expected_distance(chain.spot, strikes, T, chain.r, chain.q, vols),
+        distance=expected_distance(chain.spot, strikes, T, chain.r, chain.q, vol),
         gamma_share=share,
         score=weighed / total if total > 0.0 else np.full(weighed.shape, np.nan),
     )
 
 
 def expected_distance(
-    S: float, K: FloatArray, T: float, r: float, q: float, sigma: FloatArray
+    S: float, K: FloatArray, T: float, r: float, q: float, sigma: float
 ) -> FloatArray:
     """Return E|S_T - K|: the undiscounted value of a straddle, in currency.
 
     Parameters
     ----------
-    S, T, r, q : float
-        Spot, years to settlement, rate and yield; T above zero.
-    K, sigma : (n,) float64
-        Strikes and volatilities, above zero.
+    S, T, r, q, sigma : float
+        Spot, years to settlement, rate, yield and volatility; T and sigma above zero.
+    K : (n,) float64
+        Strikes, above zero.
     """
     forward = S * np.exp((r - q) * T)
     s = sigma * np.sqrt(T)

@@ -6,6 +6,8 @@ from enum import IntEnum
 class Status(IntEnum):
     """State of one element. `OK` to `UNDERFLOW` and `EXERCISE` carry finite values, the others NaN.
 
+    The volatility of an expired contract is NaN as well.
+
     `SINGULAR` marks a value whose mathematical limit does not exist or is infinite (the kink at
     the forward as total volatility vanishes); a finite stand-in is served in its place.
     """

@@ -36,7 +36,7 @@ class Quality(NamedTuple):
     spreads : float
         The same in half-spreads.
     inside : float
-        Share of the quotes whose bid and ask enclose the fit.
+        Share of the quotes that the fit meets to half a spread.
     money : float
         Miss at the forward.
     fault : str or None

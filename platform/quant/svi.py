@@ -310,26 +310,6 @@ def calibrate_many(
         own = slice(offsets[row], offsets[row + 1])
         found[place] = _judged(raw, x[own], vol[own], float(unit), years)
     return found
-    chosen = [points[place] for place in able]
-    units = np.array([unit for _, _, _, unit in chosen])
-    offsets = np.concatenate([[0], np.cumsum([x.size for x, _, _, _ in chosen])])
-    x, vol, weight = (np.concatenate([row[i] for row in chosen]) for i in range(3))
-    out = np.empty((len(able), 6))
-    in_chunks(
-        lambda span: kernels.svi_kernel(span, offsets, x, vol, weight, LEE / units, out),
-        len(able),
-        grain=64,
-        threads=threads,
-    )
-    for row, place in enumerate(able):
-        a, b, rho, m, sigma, _ = out[row].tolist()
-        unit, years = units[row], smiles[place][2]
-        raw = SVI(a * unit**2, b * unit, rho, m * unit, sigma * unit)
-        own = slice(offsets[row], offsets[row + 1])
-        miss = raw.vol(x[own] * unit, years) - vol[own] * unit / np.sqrt(years)
-        rms = float(np.sqrt(np.mean(miss**2)))
-        found[place] = SVIFit(raw, rms, float(np.abs(miss).max()), int(miss.size))
-    return found
 
 
 def calibrate_free(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant import american, bsm
-from quant.bsm import FIELDS
+from quant.fields import FIELDS
 from quant.implied_vol import chain_iv
 from quant.status import Status
 

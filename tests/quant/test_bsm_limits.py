@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from quant import bsm
+from quant import bsm, fields
 from quant.status import Status
 
 DENSE = ("gamma", "vega", "vanna", "vomma", "volga", "speed", "zomma", "color", "ultima")
@@ -152,7 +152,7 @@ def test_broadcasting_equals_element_by_element():
     for i, j in itertools.product(range(3), range(3)):
         alone = bsm.greeks(100.0, K[0, j], T[i, 0], R, Q, 0.2, j != 1)
         assert grid.status[i, j] == alone.status
-        for name in bsm.FIELDS:
+        for name in fields.FIELDS:
             assert grid.values[name].shape == (3, 3)
             assert grid.values[name][i, j] == alone.values[name], name
 
@@ -160,7 +160,7 @@ def test_broadcasting_equals_element_by_element():
 def test_a_subset_has_the_same_bits_and_nothing_else():
     K = np.linspace(70, 140, 29)
     whole = bsm.greeks(100, K, 0.1, R, Q, 0.3, K > 95)
-    for name in bsm.FIELDS:
+    for name in fields.FIELDS:
         part = bsm.greeks(100, K, 0.1, R, Q, 0.3, K > 95, names=[name])
         assert list(part.values) == [name]
         assert np.array_equal(part.values[name], whole.values[name])

@@ -5,10 +5,10 @@ import csv
 import numpy as np
 import pytest
 
-from quant import bsm
+from quant import bsm, fields
 
 EPS = np.finfo(float).eps
-DERIVATIVES = [name for name in bsm.FIELDS if name not in bsm.ALIASES]
+DERIVATIVES = [name for name in fields.FIELDS if name not in fields.ALIASES]
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +90,13 @@ def test_theta_per_day_and_other_market_units():
         assert quoted.values[name] == raw.values[name] / divisor
     for name in ("price", "delta", "gamma", "vomma", "volga"):
         assert quoted.values[name] == raw.values[name]
-    assert set(bsm.QUOTES) == set(bsm.FIELDS)
+    assert set(fields.QUOTES) == set(fields.FIELDS)
 
 
 def test_volga_is_vomma_in_another_unit_bit_for_bit(reference):
     got = bsm.greeks(*contract(reference))
     assert np.array_equal(got.volga, got.vomma * 1e-4)
     assert np.array_equal(got.quoted().volga, got.vomma * 1e-4)
-    assert bsm.ALIASES["volga"] == ("vomma", 1e-4)
-    assert len(bsm.GREEKS) == 13
-    assert len(set(bsm.GREEKS) - set(bsm.ALIASES)) == 12
+    assert fields.ALIASES["volga"] == ("vomma", 1e-4)
+    assert len(fields.GREEKS) == 13
+    assert len(set(fields.GREEKS) - set(fields.ALIASES)) == 12

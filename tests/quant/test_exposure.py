@@ -400,6 +400,15 @@ def test_the_pin_table_adds_up(fixture_chain):
     )
 
 
+def test_chances_of_all_strikes_add_up_to_one_at_most_whatever_the_smile(chain_of):
+    strikes = np.repeat([5900.0, 5950.0, 5975.0, 6000.0, 6005.0, 6025.0, 6050.0], 2)
+    chain = chain_of(strikes, np.tile([True, False], 7))
+    smile = VOL + 40.0 * np.log(strikes / 6000.0) ** 2 + 30.0 * np.abs(np.log(strikes / 6000.0))
+    table = pins(chain, smile, run(chain, iv=smile))
+    assert table.half_width == 2.5
+    assert 0.2 < np.sum(table.probability) < 1.0
+
+
 def test_pins_without_open_interest_have_chances_but_no_score(chain_of):
     chain = chain_of(STRIKES, IS_CALL)
     table = pins(chain, np.full(10, VOL), run(chain))

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant import bsm, memory
+from quant import bsm, fields, memory
 from quant.kernels import elementary
 from quant.status import Status
 from quant.threads import in_chunks
@@ -146,7 +146,7 @@ def test_the_kernel_equals_the_reference_on_every_kind_of_contract():
     s = sigma * np.sqrt(T)
     carried = 1 + np.abs(r - q) * T / s  # how much rounding the carry moves d1
     slack = 64 * EPS * (1 + d1**2 + (d1 - s) ** 2) * carried
-    for name in bsm.FIELDS:
+    for name in fields.FIELDS:
         base = "vomma" if name == "volga" else name
         size = others.get(base, np.abs(truth.values[base])) * (1e-4 if name == "volga" else 1)
         gap = np.abs(got.values[name] - truth.values[name])
@@ -160,7 +160,7 @@ def test_any_number_of_threads_and_any_cut_give_the_same_bits(count, threads, be
     book = wide_book(11_000, seed=7)
     whole = bsm.greeks(*book, threads=1)
     part = bsm.greeks(*(column[begin : begin + count] for column in book), threads=threads)
-    for name in bsm.FIELDS:
+    for name in fields.FIELDS:
         assert part.values[name].tobytes() == whole.values[name][begin : begin + count].tobytes()
     assert np.array_equal(part.status, whole.status[begin : begin + count])
 
@@ -181,7 +181,7 @@ def test_any_memory_layout_gives_the_same_bits():
     fortran = bsm.greeks(
         *(np.asfortranarray(x.reshape(3, 500)) for x in (S, K, T, r, q, sigma, is_call))
     )
-    for name in bsm.FIELDS:
+    for name in fields.FIELDS:
         assert strided.values[name].tobytes() == plain.values[name].tobytes()
         assert backward.values[name][::-1].tobytes() == plain.values[name].tobytes()
         assert fortran.values[name].reshape(-1).tobytes() == plain.values[name].tobytes()
@@ -191,7 +191,7 @@ def test_any_memory_layout_gives_the_same_bits():
 def test_large_results_past_the_caches_have_the_same_bits():
     book = wide_book(140_001)
     large, small = bsm.greeks(*book), bsm.greeks(*(column[:99_000] for column in book))
-    for name in bsm.FIELDS:
+    for name in fields.FIELDS:
         assert large.values[name][:99_000].tobytes() == small.values[name].tobytes()
         assert np.isfinite(large.values[name]).all()
 
@@ -204,7 +204,7 @@ def test_the_memory_of_an_earlier_result_takes_the_new_one():
     again = bsm.greeks(*second, out=old)
     assert again is old
     assert {name: value.ctypes.data for name, value in old.values.items()} == places
-    for name in bsm.FIELDS:
+    for name in fields.FIELDS:
         assert again.values[name].tobytes() == fresh.values[name].tobytes()
 
 

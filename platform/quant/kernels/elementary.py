@@ -2,8 +2,8 @@
 
 The libraries that Numba calls for exp, log and erfc work on one number at a time. These are
 polynomials and a few selections, so a loop over them runs four or eight elements at once, three
-to five times as fast, with errors of a few units in the last place: `exp` and `exp_both` 1.5 ulp,
-`log_ratio` 1.5 ulp, the Mills ratios 3 ulp (measured by the tests against 50-digit values).
+to five times as fast, with relative errors of a few eps: `exp` and `exp_both` below 2.5,
+`log_ratio` below 2, the Mills ratios below 4 (the tests hold them to it by 50-digit values).
 
 Long polynomials are summed as an even and an odd half, which halves the wait for each step.
 
