@@ -2,6 +2,9 @@
 
 The answer comes over a list in Redis that only this call knows. A call that nobody waits for any
 more is dropped by the worker unstarted, so a late worker catches up instead of falling behind.
+
+A large body of a request goes to the worker as it came, and a task that returns bytes has them
+handed on unread: what neither side of the web process looks into costs it nothing.
 """
 
 from __future__ import annotations
@@ -44,14 +47,24 @@ class RemoteError(Exception):
     """The task failed; the worker's log says how."""
 
 
-def _keys(call_id: str) -> tuple[str, str]:
-    return f"call:{call_id}:wanted", f"call:{call_id}:answer"
+_RAW: Final = b"="  # no JSON object begins so
 
 
-def call(task: str, *args: Any, user_id: int | None = None, timeout: float | None = None) -> Any:
-    """Run `task(*args)` in the `live` worker and return its result, JSON as it is.
+def _keys(call_id: str) -> tuple[str, str, str]:
+    return f"call:{call_id}:wanted", f"call:{call_id}:answer", f"call:{call_id}:body"
 
-    `user_id` is the person for whom a `UserTask` runs. The wait is `WITHIN_S` unless told.
+
+def call(
+    task: str,
+    *args: Any,
+    user_id: int | None = None,
+    timeout: float | None = None,
+    body: bytes | None = None,
+) -> Any:
+    """Run `task(*args)` in the `live` worker and return its result, JSON or bytes as it is.
+
+    `user_id` is the person for whom a `UserTask` runs; `body` reaches the task under that name.
+    The wait is `WITHIN_S` unless told.
 
     Raises
     ------
@@ -63,26 +76,32 @@ def call(task: str, *args: Any, user_id: int | None = None, timeout: float | Non
         When the task raised.
     """
     call_id = uuid.uuid4().hex
-    wanted, answer = _keys(call_id)
+    wanted, answer, given = _keys(call_id)
     link = client()
     timeout = WITHIN_S if timeout is None else timeout
+    lasts = max(1, math.ceil(timeout * 1000))
     try:
-        link.set(wanted, 1, px=max(1, math.ceil(timeout * 1000)))
-        broker.send(ANSWER_TASK, (call_id, task, list(args), user_id), queue=QUEUE, expires=timeout)
+        link.set(wanted, 1, px=lasts)
+        if body is not None:
+            link.set(given, body, px=lasts)
+        message = (call_id, task, list(args), user_id, body is not None)
+        broker.send(ANSWER_TASK, message, queue=QUEUE, expires=timeout)
         found = _wait(link, answer, time.monotonic() + timeout)
-        link.delete(wanted)
+        link.delete(wanted, given)
     except (redis.RedisError, broker.BrokerAwayError) as error:
         log.warning("remote_unavailable", task=task, error=str(error))
         raise Unavailable from error
     if found is None:
         log.warning("remote_timed_out", task=task, timeout_s=timeout)
         raise Unavailable
-    body = orjson.loads(found)
-    if "refused" in body:
-        raise PermissionDenied(body["refused"])
-    if "error" in body:
-        raise RemoteError(f"{task}: {body['error']}")
-    return body["result"]
+    if found.startswith(_RAW):
+        return found[len(_RAW) :]
+    answered = orjson.loads(found)
+    if "refused" in answered:
+        raise PermissionDenied(answered["refused"])
+    if "error" in answered:
+        raise RemoteError(f"{task}: {answered['error']}")
+    return answered["result"]
 
 
 def _wait(link: redis.Redis, answer: str, deadline: float) -> bytes | None:
@@ -94,16 +113,24 @@ def _wait(link: redis.Redis, answer: str, deadline: float) -> bytes | None:
     return None
 
 
-def answer(call_id: str, task: str, args: list[Any], user_id: int | None = None) -> bool:
+def answer(
+    call_id: str, task: str, args: list[Any], user_id: int | None = None, has_body: bool = False
+) -> bool:
     """Run a task for a caller that still waits; return whether there was one."""
-    wanted, answer_key = _keys(call_id)
+    wanted, answer_key, given = _keys(call_id)
     link = client()
     if not link.exists(wanted):
         return False
     try:
-        named = {} if user_id is None else {"user_id": user_id}
-        body: dict[str, Any] = {"result": broker.task_named(task)(*args, **named)}
-        text = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+        named: dict[str, Any] = {} if user_id is None else {"user_id": user_id}
+        if has_body:
+            named["body"] = link.get(given) or b""
+        result = broker.task_named(task)(*args, **named)
+        text = (
+            _RAW + result
+            if isinstance(result, bytes)
+            else orjson.dumps({"result": result}, option=orjson.OPT_SERIALIZE_NUMPY)
+        )
     except NotEntitledError as error:
         log.warning("remote_refused", task=task, user_id=user_id)
         text = orjson.dumps({"refused": str(error)})

@@ -206,7 +206,8 @@ class _Slot:
 class Coalescer:
     """Publishes each key at most once an `interval`, always the newest, never nothing.
 
-    The owner calls `flush` from its own loop; there is no thread.
+    The owner calls `flush` from its own loop; there is no thread. What is costly to make is given
+    as a function, which is called only for what is published.
     """
 
     def __init__(
@@ -240,6 +241,7 @@ class Coalescer:
     ) -> bool:
         if not slot.waiting or not (force or now - slot.published >= self._interval):
             return False
-        self._publish(*place, slot.data)  # on an error it still waits
+        data = slot.data() if callable(slot.data) else slot.data
+        self._publish(*place, data)  # on an error it still waits
         slot.published, slot.waiting, slot.data = now, False, None
         return True

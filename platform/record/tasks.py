@@ -65,9 +65,11 @@ def prune() -> None:
 
 
 @shared_task(name="record.answer", base=PulseTask, entitlement=SYSTEM)
-def answer(call_id: str, task: str, args: list[Any], user_id: int | None) -> None:
+def answer(
+    call_id: str, task: str, args: list[Any], user_id: int | None, has_body: bool = False
+) -> None:
     """Run a task for a request that waits for its result."""
-    remote.answer(call_id, task, args, user_id)
+    remote.answer(call_id, task, args, user_id, has_body)
 
 
 @shared_task(name="record.run_job", base=PulseTask, entitlement=SYSTEM, acks_late=False)

@@ -27,6 +27,12 @@ def breaks() -> None:
     raise ZeroDivisionError("somewhere")
 
 
+@shared_task(name="tests.turn", base=PulseTask, entitlement=SYSTEM)
+def turn(body: bytes) -> bytes:
+    """Bytes in, bytes out."""
+    return body[::-1]
+
+
 @pytest.fixture
 def worker(monkeypatch) -> list[tuple]:
     """A worker in a thread that answers whatever is sent."""
@@ -43,6 +49,12 @@ def worker(monkeypatch) -> list[tuple]:
 
 def test_the_result_comes_back_as_json(worker):
     assert remote.call("tests.double", [1, 2.5]) == {"twice": [2, 5.0], "missing": None}
+
+
+@pytest.mark.parametrize("body", [b"", b"=\x00\xff{", bytes(range(256)) * 4096])
+def test_a_body_goes_and_comes_as_it_is_and_leaves_nothing_behind(worker, body):
+    assert remote.call("tests.turn", body=body) == body[::-1]
+    assert not client().exists(*remote._keys(worker[0][0]))
 
 
 def test_a_failing_task_is_an_error_of_ours_not_an_absence(worker):

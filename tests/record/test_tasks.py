@@ -37,7 +37,7 @@ def test_a_job_message_is_spent_at_once_because_its_row_is_the_record():
         ("record.sweep_outbox", outbox, "sweep", ()),
         ("record.run_job", jobs, "run", (5,)),
         ("record.sweep_jobs", jobs, "sweep", ()),
-        ("record.answer", remote, "answer", ("id", "task", [1], 7)),
+        ("record.answer", remote, "answer", ("id", "task", [1], 7, True)),
         ("record.prune", retention, "prune", ()),
     ],
 )
