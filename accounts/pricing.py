@@ -35,7 +35,15 @@ def _hours(hours: int) -> str:
     return f"{hours} h a month" if hours else NO
 
 
-_OPENS: Final = ("market.view", "market.chain", "market.exposure", "execute.run", "market.replay")
+_OPENS: Final = (
+    "market.view",
+    "market.chain",
+    "market.exposure",
+    "market.surface",
+    "market.greeks",
+    "execute.run",
+    "market.replay",
+)
 _LIMITS: Final[tuple[tuple[str, Callable[[Plan], str]], ...]] = (
     ("Delay of live market data", lambda plan: _delay(plan.limits.data_delay_s)),
     ("History", lambda plan: _history(plan.limits.history_days)),

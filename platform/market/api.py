@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
+from django.http import HttpResponse
+from django.utils.cache import get_conditional_response
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound, UnsupportedMediaType, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from market import selectors
+from market import computed, selectors
 from market.bars import Bars, read_bars
+from market.computed import Computed
 from market.payloads import Payload, iso, numbers
-from record.remote import call
+from quant.fields import FIELDS
+from record.remote import Unavailable
 
+UNITS = ("quoted", "raw")
+EXPIRY = OpenApiParameter(
+    "expiry", description="As `expiries` of the answer names it; default the nearest."
+)
 AT = OpenApiParameter(
     "at",
     OpenApiTypes.DATETIME,
@@ -26,6 +35,24 @@ AT = OpenApiParameter(
 BARS_MOST = 10_000
 MINUTE_S = 60
 INTERVALS = (MINUTE_S, 300, 3600, 86400)
+
+
+class GreeksRequest(serializers.Serializer):  # type: ignore[type-arg]
+    """What `POST /greeks` takes; read by the worker, described here."""
+
+    contracts = serializers.JSONField(
+        help_text="A list of objects, or an object of equally long lists; at most 10,000."
+    )
+    defaults = serializers.JSONField(
+        required=False, help_text="What is the same for all, such as spot and rate."
+    )
+    names = serializers.ListField(
+        child=serializers.ChoiceField(FIELDS), required=False, help_text="Default all."
+    )
+    units = serializers.ChoiceField(UNITS, required=False, help_text="Default quoted.")
+    at = serializers.DateTimeField(
+        required=False, help_text="Instant at which time to settlement is measured; default now."
+    )
 
 
 def instant(request: Request, name: str) -> dt.datetime | None:
@@ -75,42 +102,216 @@ class SnapshotView(APIView):
         return Response(known(symbol, body))
 
 
-class ChainView(APIView):
+class NumericsView(APIView):
+    """A view whose answer a numerics worker computes of one snapshot.
+
+    The answer carries an ETag of the snapshot and the question: who asks again with it gets 304
+    before any worker is asked. Subclasses say what is asked.
+    """
+
+    name = ""
+
+    def answer(self, request: Request, symbol: str, *parts: Any) -> HttpResponse:
+        """Return 304, or the body that `compute` makes."""
+        at = instant(request, "at")
+        mark = computed.etag(self.name, symbol, at, *parts)
+        unchanged = get_conditional_response(request, etag=mark)
+        if unchanged is not None and mark is not None:
+            response: HttpResponse = unchanged
+        else:
+            response = Response(_told(self.compute(request, symbol, *parts, at=at)))
+        if mark is not None:
+            response["ETag"] = mark
+        response["Cache-Control"] = "private, no-cache"
+        return response
+
+    def compute(
+        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
+    ) -> Computed:
+        """Ask the worker."""
+        raise NotImplementedError
+
+
+def _told(found: Computed) -> Payload:
+    """Return the body, or raise the fault.
+
+    Raises
+    ------
+    NotFound, ValidationError
+        For an unknown symbol or a part of the question that cannot be met.
+    ServiceAwayError
+        When the worker did not answer in time: answered as 503.
+    """
+    if found.body is not None:
+        return found.body
+    if found.fault == "away":
+        raise Unavailable
+    if found.fault in ("unknown", "silent"):
+        raise NotFound(found.detail)
+    raise ValidationError({found.fault or "symbol": [found.detail]})
+
+
+def _one_of(request: Request, name: str, allowed: Sequence[str]) -> str:
+    """Return a query parameter that must be one of a few; the first when it is left out."""
+    value = request.query_params.get(name) or allowed[0]
+    if value not in allowed:
+        raise ValidationError({name: [f"Choose one of {', '.join(allowed)}."]})
+    return value
+
+
+class ChainView(NumericsView):
     """One expiry of the chain with volatilities and all 13 Greeks, by strike."""
 
     entitlement = "market.chain"
+    name = "chain"
 
     @extend_schema(
         operation_id="market_chain",
         parameters=[
             AT,
+            EXPIRY,
             OpenApiParameter(
-                "expiry", description="As `expiries` of the answer names it; default the nearest."
+                "units",
+                enum=UNITS,
+                description="Greeks as the market quotes them, or raw derivatives; default quoted.",
             ),
         ],
-        responses={200: OpenApiTypes.OBJECT},
+        responses={200: OpenApiTypes.OBJECT, 304: None},
     )
-    def get(self, request: Request, symbol: str) -> Response:
+    def get(self, request: Request, symbol: str) -> HttpResponse:
         """Return one expiry of the chain with volatilities and all 13 Greeks, by strike."""
-        expiry = request.query_params.get("expiry") or None
-        return Response(
-            computed(request, "market.chain", symbol, expiry, at=instant(request, "at"))
-        )
+        raw = _one_of(request, "units", UNITS) == "raw"
+        return self.answer(request, symbol, request.query_params.get("expiry") or None, raw)
+
+    def compute(
+        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
+    ) -> Computed:
+        """Ask for the chain."""
+        expiry, raw = parts
+        return computed.chain_of(request.user, symbol, expiry, raw=raw, at=at)
 
 
-class ExposureView(APIView):
-    """Dealer gamma, vanna and charm exposure with its levels."""
+class ContractView(NumericsView):
+    """One contract: quote, volatility, every Greek in both units, and a grid of one of them."""
 
-    entitlement = "market.exposure"
+    entitlement = "market.chain"
+    name = "contract"
 
     @extend_schema(
-        operation_id="market_exposure", parameters=[AT], responses={200: OpenApiTypes.OBJECT}
+        operation_id="market_contract",
+        parameters=[
+            AT,
+            OpenApiParameter(
+                "greek",
+                enum=FIELDS,
+                description="Field of the grid over spot, time and volatility; default price.",
+            ),
+        ],
+        responses={200: OpenApiTypes.OBJECT, 304: None},
     )
-    def get(self, request: Request, symbol: str) -> Response:
-        """Return dealer gamma, vanna and charm exposure with its levels."""
-        at = instant(request, "at")
-        live = selectors.exposure_state(symbol) if at is None else None
-        return Response(live or computed(request, "market.exposure", symbol, at=at))
+    def get(self, request: Request, symbol: str, occ: str) -> HttpResponse:
+        """Return one contract with every Greek and a grid of one over spot, time, volatility."""
+        return self.answer(request, symbol, occ, _one_of(request, "greek", FIELDS))
+
+    def compute(
+        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
+    ) -> Computed:
+        """Ask for the contract."""
+        occ, greek = parts
+        return computed.contract_of(request.user, symbol, occ, greek, at)
+
+
+class ExposureView(NumericsView):
+    """Dealer exposure with its levels, under every assumption on the dealers' side."""
+
+    entitlement = "market.exposure"
+    name = "exposure"
+
+    @extend_schema(
+        operation_id="market_exposure",
+        parameters=[AT],
+        responses={200: OpenApiTypes.OBJECT, 304: None},
+    )
+    def get(self, request: Request, symbol: str) -> HttpResponse:
+        """Return dealer gamma, vanna, charm and delta exposure with its levels."""
+        return self.answer(request, symbol)
+
+    def compute(
+        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
+    ) -> Computed:
+        """Ask for the exposure."""
+        return computed.exposure_of(request.user, symbol, at)
+
+
+class SurfaceView(NumericsView):
+    """The volatility surface: a fit per expiry with its quality, and its arbitrage report."""
+
+    entitlement = "market.surface"
+    name = "surface"
+
+    @extend_schema(
+        operation_id="market_surface",
+        parameters=[AT, EXPIRY],
+        responses={200: OpenApiTypes.OBJECT, 304: None},
+    )
+    def get(self, request: Request, symbol: str) -> HttpResponse:
+        """Return SVI, SABR and eSSVI fits by expiry, tables by delta and strike, one smile."""
+        return self.answer(request, symbol, request.query_params.get("expiry") or None)
+
+    def compute(
+        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
+    ) -> Computed:
+        """Ask for the surface."""
+        return computed.surface_of(request.user, symbol, parts[0], at)
+
+
+class VendorView(NumericsView):
+    """A data vendor's volatilities and Greeks against ours, with what explains the difference."""
+
+    entitlement = "market.chain"
+    name = "vendor"
+
+    @extend_schema(
+        operation_id="market_vendor",
+        parameters=[AT],
+        responses={200: OpenApiTypes.OBJECT, 304: None},
+    )
+    def get(self, request: Request, symbol: str) -> HttpResponse:
+        """Return a vendor's volatilities and Greeks against ours, by expiry."""
+        return self.answer(request, symbol)
+
+    def compute(
+        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
+    ) -> Computed:
+        """Ask for the comparison."""
+        return computed.vendor_of(request.user, symbol, at)
+
+
+class GreeksView(APIView):
+    """Price and all 13 Greeks of contracts that the caller gives."""
+
+    entitlement = "market.greeks"
+
+    @extend_schema(
+        operation_id="greeks",
+        request=GreeksRequest,
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Return Greeks of up to 10,000 contracts; a row that cannot be read is named.
+
+        `contracts` is a list of objects or an object of equally long lists, and the answer comes
+        in the same form. Each needs spot, strike, right (call or put), expiry or years, and iv or
+        price; rate, yield, style, root, occ and at are optional.
+        """
+        if not (request.content_type or "").startswith("application/json"):
+            raise UnsupportedMediaType(request.content_type or "")
+        # The body goes to the worker as it came, and its answer to the caller.
+        answer = computed.greeks_of(request.user, request.body)
+        fault = computed.fault_of(answer)
+        if fault is not None:
+            raise ValidationError({fault[0]: [fault[1]]})
+        return HttpResponse(answer, content_type="application/json")
 
 
 class BarsView(APIView):
@@ -185,25 +386,3 @@ def _simulated(
     names = ("time", "open", "high", "low", "close", "volume")
     columns = {name: [series[name][place] for place in chosen] for name in names}
     return {"run": run.pk, "simulated": True, **columns}
-
-
-def computed(
-    request: Request, task: str, symbol: str, *args: Any, at: dt.datetime | None
-) -> Payload:
-    """Return what a numerics worker computes of a snapshot, or raise the caller's fault.
-
-    Raises
-    ------
-    NotFound, ValidationError
-        For an unknown symbol or expiry.
-    record.remote.Unavailable
-        When the worker did not answer in time: answered as 503.
-    """
-    given = None if at is None else at.isoformat()
-    body: Payload = call(task, symbol, *args, given, user_id=request.user.pk)
-    fault = body.get("fault")
-    if fault == "unknown":
-        raise NotFound(body["detail"])
-    if fault is not None:
-        raise ValidationError({fault: [body["detail"]]})
-    return body

@@ -24,7 +24,7 @@ Clock = Literal["calendar", "trading"]
 
 FIRST: Final = dt.date(1990, 1, 1)
 LAST: Final = dt.date(2040, 12, 31)
-CALENDAR_YEAR: Final = 31_536_000  # seconds: the 525,600-minute year of the VIX
+CALENDAR_YEAR: Final = 31_536_000  # seconds: 525,600 minutes
 TRADING_YEAR: Final = 252 * 390 * 60  # seconds of regular session
 LATE_CLOSE: Final = dt.timedelta(minutes=15)
 _FULL_DAY: Final = 390 * MINUTE

@@ -11,14 +11,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from market import calendars, occ
-from market.clock import local_date
+from market.clock import local_date, to_ns
 from market.feed.control import ACTIVE, stored_days
 from market.frames import Kind
 from market.framestore import read_rows
 from market.models import FeedRun, Instrument, Snapshot
 from market.payloads import Payload, iso, number, numbers, run_payload, session_payload
 from market.snapshot import SnapshotData
-from market.store import load_snapshot, read_snapshot
+from market.store import find_snapshot, load_snapshot
 from record.state import read_state
 
 STALE_INTERVALS = 3.0
@@ -79,8 +79,20 @@ def _underlying(symbol: str) -> str:
     )
 
 
-def locate(symbol: str, at: dt.datetime | None = None) -> Located | None:
-    """Return the newest snapshot of a symbol, or with `at` the newest that was known then.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a snapshot is stored: its row, and the run that it was seen in, if any."""
+
+    id: int
+    run: FeedRun | None
+
+    def load(self) -> Located:
+        """Read the snapshot."""
+        return Located(load_snapshot(self.id), self.run)
+
+
+def place(symbol: str, at: dt.datetime | None = None) -> Place | None:
+    """Find the newest snapshot of a symbol, or with `at` the newest that was known then.
 
     Without `at` it is the one of the newest run's last row; with it, recorded data comes first
     and a simulation's own snapshots after.
@@ -88,25 +100,29 @@ def locate(symbol: str, at: dt.datetime | None = None) -> Located | None:
     name = _underlying(symbol)
     run = newest_run(name)
     if at is not None:
-        data = read_snapshot(name, at=at)
-        if data is not None and local_date(data.time) == local_date_of(at):
-            return Located(data, None)
+        recorded = find_snapshot(name, at=at)
+        if recorded is not None and local_date_of(recorded[1]) == local_date_of(at):
+            return Place(recorded[0], None)
         if run is not None and run.simulated:
-            data = read_snapshot(name, at=at, run=run)
-            return None if data is None else Located(data, run)
-        return None if data is None else Located(data, None)
+            seen = find_snapshot(name, at=at, run=run)
+            return None if seen is None else Place(seen[0], run)
+        return None if recorded is None else Place(recorded[0], None)
     if run is not None:
         row = run.frame_rows.filter(kind=Kind.INTRADAY.value).order_by("-time").first()
         if row is not None and row.snapshot_id is not None:
-            return Located(load_snapshot(row.snapshot_id), run)
-    data = read_snapshot(name, at=timezone.now())
-    return None if data is None else Located(data, None)
+            return Place(row.snapshot_id, run)
+    recorded = find_snapshot(name, at=timezone.now())
+    return None if recorded is None else Place(recorded[0], None)
+
+
+def locate(symbol: str, at: dt.datetime | None = None) -> Located | None:
+    """Return the snapshot that `place` finds."""
+    found = place(symbol, at)
+    return None if found is None else found.load()
 
 
 def local_date_of(at: dt.datetime) -> dt.date:
     """Return the New York date of an instant."""
-    from market.clock import to_ns
-
     return local_date(to_ns(at))
 
 

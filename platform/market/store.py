@@ -98,9 +98,30 @@ def read_snapshot(
 
     `run` None means recorded data, of any source unless one is named.
     """
-    rows = _rows(symbol, source=source, run=run).filter(time__lte=at, known_at__lte=at)
-    row = rows.order_by("-time", "-id").first()
+    row = _known(symbol, at, source, run).first()
     return None if row is None else _data(row, symbol)
+
+
+def find_snapshot(
+    symbol: str,
+    *,
+    at: dt.datetime,
+    source: str | None = None,
+    run: FeedRun | int | None = None,
+) -> tuple[int, dt.datetime] | None:
+    """Return the row's id and instant of what `read_snapshot` would read, without reading it."""
+    found: tuple[int, dt.datetime] | None = (
+        _known(symbol, at, source, run).values_list("pk", "time").first()
+    )
+    return found
+
+
+def _known(
+    symbol: str, at: dt.datetime, source: str | None, run: FeedRun | int | None
+) -> QuerySet[Snapshot]:
+    """Return the snapshots that were known at an instant, newest first."""
+    rows = _rows(symbol, source=source, run=run).filter(time__lte=at, known_at__lte=at)
+    return rows.order_by("-time", "-id")
 
 
 def load_snapshot(pk: int) -> SnapshotData:

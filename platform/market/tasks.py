@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable
 
+import orjson
 from celery import shared_task
 from django.core.cache import cache
+from django.utils import timezone
 
-from market import selectors
-from market.payloads import Payload, chain_payload, exposure_payload
+from market import occ, selectors
+from market.bodies.chain import chain_body
+from market.bodies.contract import contract_body
+from market.bodies.exposure import exposure_body
+from market.bodies.greeks import greeks_body
+from market.bodies.surface import surface_body
+from market.bodies.vendor import vendor_body
+from market.contracts import TableError
+from market.edition import tag
+from market.payloads import Payload
 from market.selectors import Located
 from record.tasks import UserTask
 
 KEEP_S = 300
+INDEX_TICK, TICK = 0.05, 0.01
 
 
 def _unknown(symbol: str) -> Payload:
@@ -25,38 +35,50 @@ def _unknown(symbol: str) -> Payload:
 
 
 def _of_snapshot(
-    name: str, symbol: str, at: str | None, part: str, make: Callable[[Located], Payload]
+    name: str,
+    symbol: str,
+    at: str | None,
+    part: str,
+    make: Callable[[Located], Payload],
+    *,
+    looked_up: str = "expiry",
 ) -> Payload:
-    """Return a payload made of a symbol's snapshot, from the cache when it was made before."""
-    found = selectors.locate(symbol, None if at is None else dt.datetime.fromisoformat(at))
-    if found is None:
+    """Return a payload made of a symbol's snapshot, from the cache when it was made before.
+
+    `looked_up` is the part of the question that a snapshot may lack.
+    """
+    place = selectors.place(symbol, None if at is None else dt.datetime.fromisoformat(at))
+    if place is None:
         return _unknown(symbol)
-    run = None if found.run is None else found.run.pk
-    spelled = f"{name}:{found.data.id}:{run}:{part}"
-    key = "market:" + hashlib.sha256(spelled.encode()).hexdigest()
+    key = "market:" + tag(name, place, part)
     kept: Payload | None = cache.get(key)
     if kept is None:
-        kept = make(found)
+        try:
+            kept = make(place.load())
+        except LookupError as error:
+            return {"fault": looked_up, "detail": str(error.args[0])}
+        except ValueError as error:
+            return {"fault": "symbol", "detail": str(error)}
         if "fault" not in kept:
             cache.set(key, kept, KEEP_S)
     return kept
 
 
+def tick_of(found: Located) -> float:
+    """Return the smallest price step of a snapshot's options, $."""
+    names = found.data.layout.root_names
+    return INDEX_TICK if names and all(occ.rule(name).index for name in names) else TICK
+
+
 @shared_task(name="market.chain", base=UserTask, entitlement="market.chain", ignore_result=False)
-def chain(symbol: str, expiry: str | None, at: str | None, *, user_id: int) -> Payload:
+def chain(symbol: str, expiry: str | None, raw: bool, at: str | None, *, user_id: int) -> Payload:
     """Return one expiry of a symbol's chain with volatilities and Greeks."""
 
     def make(found: Located) -> Payload:
-        try:
-            whole = found.data.chain()
-            symbols = found.data.layout.symbols()
-            return chain_payload(whole, symbols, head=found.head(), expiry=expiry)
-        except ValueError as error:
-            return {"fault": "symbol", "detail": str(error)}
-        except LookupError as error:
-            return {"fault": "expiry", "detail": str(error.args[0])}
+        symbols = found.data.layout.symbols()
+        return chain_body(found.data.chain(), symbols, head=found.head(), expiry=expiry, raw=raw)
 
-    return _of_snapshot("chain", symbol, at, expiry or "", make)
+    return _of_snapshot("chain", symbol, at, f"{expiry or ''}:{raw}", make)
 
 
 @shared_task(
@@ -66,15 +88,63 @@ def exposure(symbol: str, at: str | None, *, user_id: int) -> Payload:
     """Return the dealer exposure of a symbol's snapshot."""
 
     def make(found: Located) -> Payload:
-        from market.features.analysis import analyze
-
-        try:
-            whole = found.data.chain()
-        except ValueError as error:
-            return {"fault": "symbol", "detail": str(error)}
-        done = analyze(whole)
-        return exposure_payload(
-            done.profile, time=found.data.known_at, spot=whole.spot, head=found.head()
-        )
+        return exposure_body(found.data.chain(), time=found.data.known_at, head=found.head())
 
     return _of_snapshot("exposure", symbol, at, "", make)
+
+
+@shared_task(
+    name="market.surface", base=UserTask, entitlement="market.surface", ignore_result=False
+)
+def surface(symbol: str, expiry: str | None, at: str | None, *, user_id: int) -> Payload:
+    """Return the volatility surface of a symbol's snapshot, and one smile in full."""
+
+    def make(found: Located) -> Payload:
+        return surface_body(
+            found.data.chain(),
+            time=found.data.known_at,
+            head=found.head(),
+            expiry=expiry,
+            tick=tick_of(found),
+        )
+
+    return _of_snapshot("surface", symbol, at, expiry or "", make)
+
+
+@shared_task(name="market.contract", base=UserTask, entitlement="market.chain", ignore_result=False)
+def contract(symbol: str, wanted: str, greek: str, at: str | None, *, user_id: int) -> Payload:
+    """Return one contract of a symbol's snapshot with every Greek explained by numbers."""
+
+    def make(found: Located) -> Payload:
+        symbols = found.data.layout.symbols()
+        return contract_body(found.data.chain(), symbols, wanted, head=found.head(), greek=greek)
+
+    part = f"{wanted}:{greek}"
+    return _of_snapshot("contract", symbol, at, part, make, looked_up="contract")
+
+
+@shared_task(name="market.vendor", base=UserTask, entitlement="market.chain", ignore_result=False)
+def vendor(symbol: str, at: str | None, *, user_id: int) -> Payload:
+    """Return a vendor's volatilities and Greeks against ours."""
+
+    def make(found: Located) -> Payload:
+        body = vendor_body(
+            found.data.chain(),
+            found.data.columns,
+            time=found.data.known_at,
+            head=found.head(),
+            tick=tick_of(found),
+        )
+        silent = "The snapshot carries no vendor's volatilities."
+        return {"fault": "silent", "detail": silent} if body is None else body
+
+    return _of_snapshot("vendor", symbol, at, "", make)
+
+
+@shared_task(name="market.greeks", base=UserTask, entitlement="market.greeks", ignore_result=False)
+def greeks(*, user_id: int, body: bytes) -> bytes:
+    """Return Greeks of the contracts in a request's body; JSON both ways."""
+    try:
+        return greeks_body(body, timezone.now())
+    except TableError as error:
+        return orjson.dumps({"fault": error.field, "detail": error.reason})

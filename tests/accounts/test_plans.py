@@ -21,6 +21,8 @@ TABLE = {
     "market.view": "01111",
     "market.chain": "01111",
     "market.exposure": "01111",
+    "market.surface": "01111",
+    "market.greeks": "01111",
     "signals.view": "01111",
     "execute.run": "01111",
     "tools.free": "01111",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import orjson
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -11,6 +12,7 @@ from django.test import Client
 from accounts.models import User
 from market import framestore, store
 from market.models import Instrument
+from quant import bsm
 from tests.live_worker import live_worker  # noqa: F401 - a fixture
 from tests.market.feed.recorded import DAY, recorded
 
@@ -83,6 +85,156 @@ def test_exposure_states_its_sign_units_and_levels(day, pro, live_worker):  # no
     assert body["levels"]["call_wall"] in [row["strike"] for row in body["by_strike"]]
 
 
+def test_raw_units_are_asked_for_and_named(day, pro, live_worker):  # noqa: F811
+    quoted = pro.get(f"/api/v1/market/TEST/chain?at={THIRD}").json()
+    raw = pro.get(f"/api/v1/market/TEST/chain?at={THIRD}&units=raw").json()
+    assert (quoted["units"]["vega"], raw["units"]["vega"]) == ("$ per vol pt", "$ per 1.00 vol")
+    one, other = (body["rows"][4]["call"]["vega"] for body in (quoted, raw))
+    assert other == pytest.approx(100 * one, rel=1e-12)
+    wrong = pro.get(f"/api/v1/market/TEST/chain?at={THIRD}&units=imperial")
+    assert wrong.json()["errors"][0]["path"] == "/units"
+
+
+def test_every_assumption_on_dealers_stands_beside_the_others(day, pro, live_worker):  # noqa: F811
+    body = pro.get(f"/api/v1/market/TEST/exposure?at={THIRD}").json()
+    told = {item["sign"]: item for item in body["assumptions"]}
+    assert set(told) >= {"naive", "inverted_calls", "none"}
+    assert told["inverted_calls"]["totals"]["gamma"] < min(0.0, told["naive"]["totals"]["gamma"])
+    assert set(body["robust"]) <= set(body["levels"])
+    shares = [row["probability"] for row in body["pins"]["rows"]]
+    assert 0 < sum(shares) <= 1.000001
+
+
+def test_the_surface_says_how_good_each_fit_is(day, pro, live_worker):  # noqa: F811
+    body = pro.get(f"/api/v1/market/TEST/surface?at={THIRD}&expiry=2024-04-12").json()
+    assert [one["expiry"] for one in body["expiries"]] == ["2024-03-15", "2024-04-12"]
+    later = body["expiries"][1]
+    assert later["vol"] == pytest.approx(0.2, abs=0.005)
+    assert None not in (later["svi"], later["sabr"], later["essvi"])
+    assert body["smile"]["points"]["strike"]
+    assert len(body["by_delta"]["rows"]) == 2
+    wrong = pro.get(f"/api/v1/market/TEST/surface?at={THIRD}&expiry=1999-01-01")
+    assert wrong.json()["errors"][0]["path"] == "/expiry"
+
+
+def test_a_contract_is_explained_in_both_units(day, pro, live_worker):  # noqa: F811
+    path = "/api/v1/market/TEST/contract/TEST240412C00100000"
+    body = pro.get(f"{path}?at={THIRD}&greek=vega").json()
+    assert [greek["name"] for greek in body["greeks"]] == ["price", *GREEKS]
+    vega = next(greek for greek in body["greeks"] if greek["name"] == "vega")
+    assert vega["raw"] == pytest.approx(100 * vega["quoted"])
+    middle = body["grid"]["values"][1][4][0]
+    assert middle == pytest.approx(vega["quoted"], rel=1e-9)
+    none = pro.get("/api/v1/market/TEST/contract/TEST240412C00999000?at=" + THIRD)
+    assert none.status_code == 400
+    assert none.json()["errors"][0]["path"] == "/contract"
+    assert pro.get(f"{path}?greek=beauty").json()["errors"][0]["path"] == "/greek"
+
+
+def test_a_snapshot_without_a_vendors_figures_says_so(day, pro, live_worker):  # noqa: F811
+    answer = pro.get(f"/api/v1/market/TEST/vendor?at={THIRD}")
+    assert answer.status_code == 404
+    assert "no vendor" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("part", ["chain", "exposure", "surface", "contract/TEST240315C00100000"])
+def test_what_has_not_changed_is_304_and_no_worker_is_asked(day, pro, live_worker, part):  # noqa: F811
+    path = f"/api/v1/market/TEST/{part}"
+    first = pro.get(f"{path}?at={THIRD}")
+    assert first.status_code == 200, first.content
+    asked = len(live_worker)
+    again = pro.get(f"{path}?at={THIRD}", headers={"if-none-match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again["ETag"] == first["ETag"]
+    assert len(live_worker) == asked
+    between = pro.get(f"{path}?at=2024-03-15T13:33:30Z", headers={"if-none-match": first["ETag"]})
+    assert between.status_code == 304, "the same snapshot was the newest then"
+    next_minute = pro.get(
+        f"{path}?at=2024-03-15T13:34:00Z", headers={"if-none-match": first["ETag"]}
+    )
+    assert next_minute.status_code == 200
+    assert next_minute["ETag"] != first["ETag"]
+    assert "private" in first["Cache-Control"]
+
+
+def test_an_etag_is_of_the_question_too(day, pro, live_worker):  # noqa: F811
+    path = f"/api/v1/market/TEST/chain?at={THIRD}"
+    marks = {pro.get(path + more)["ETag"] for more in ("", "&units=raw", "&expiry=2024-04-12")}
+    assert len(marks) == 3
+
+
+def test_a_304_is_not_for_who_may_not_see_the_answer(day, pro, client, live_worker):  # noqa: F811
+    mark = pro.get(f"/api/v1/market/TEST/chain?at={THIRD}")["ETag"]
+    visitor = Client().get(f"/api/v1/market/TEST/chain?at={THIRD}", headers={"if-none-match": mark})
+    assert visitor.status_code == 401
+
+
+def test_greeks_of_given_contracts_in_rows_or_columns(pro, live_worker):  # noqa: F811
+    rows = [
+        {"strike": 95, "right": "put", "iv": 0.2},
+        {"strike": 105, "right": "call", "iv": 0.3},
+        {"strike": -1, "right": "call", "iv": 0.3},
+    ]
+    defaults = {"spot": 100, "years": 0.25, "rate": 0.03}
+    answer = post(pro, {"contracts": rows, "defaults": defaults})
+    assert answer.status_code == 200, answer.content
+    body = answer.json()
+    assert body["count"] == 3
+    assert body["errors"] == [{"row": 2, "field": "strike", "message": "is not above 0"}]
+    wanted = bsm.greeks(100, [95, 105], 0.25, 0.03, 0.0, [0.2, 0.3], [False, True]).quoted()
+    for name in ("price", *GREEKS):
+        assert [row[name] for row in body["contracts"][:2]] == wanted.values[name].tolist()
+        assert body["units"][name]
+    assert body["contracts"][2]["delta"] is None
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    turned = post(pro, {"contracts": columns, "defaults": defaults, "names": ["delta"]}).json()
+    assert turned["contracts"]["delta"][:2] == wanted.delta.tolist()
+    assert live_worker == ["market.greeks"] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"{", "body"),
+        (b"[]", "body"),
+        (b"{}", "contracts"),
+        (b'{"contracts": [], "colour": 1}', "colour"),
+        (b'{"contracts": []}', "contracts"),
+        (b'{"contracts": [{"spot": 1, "moon": 2}]}', "moon"),
+        (b'{"contracts": {"spot": 1}}', "contracts"),
+        (b'{"contracts": [{"spot": 1}], "names": ["beauty"]}', "names"),
+        (b'{"contracts": [{"spot": 1}], "names": "delta"}', "names"),
+        (b'{"contracts": [{"spot": 1}], "units": "imperial"}', "units"),
+        (b'{"contracts": [{"spot": 1}], "defaults": 7}', "defaults"),
+        (b'{"contracts": ' + b"[" * 5000 + b"]" * 5000 + b"}", "body"),
+        (b'{"contracts": {"spot": [' + b"1," * 10000 + b"1]}}", "contracts"),
+    ],
+)
+def test_a_request_that_cannot_be_read_names_its_part(pro, live_worker, body, field):  # noqa: F811
+    answer = pro.post("/api/v1/greeks", body, content_type="application/json")
+    assert answer.status_code == 400, answer.content
+    assert answer["Content-Type"].startswith("application/problem+json")
+    assert answer.json()["errors"][0]["path"] == f"/{field}"
+
+
+def test_a_body_beyond_what_is_read_or_of_another_kind_is_refused(pro, live_worker, settings):  # noqa: F811
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    large = pro.post("/api/v1/greeks", b" " * 2000, content_type="application/json")
+    assert (large.status_code, large.json()["code"]) == (413, "too_large")
+    form = pro.post("/api/v1/greeks", {"contracts": "[]"})
+    assert form.status_code == 415
+    assert live_worker == []
+
+
+def test_a_visitor_has_no_greeks_computed(client, live_worker):  # noqa: F811
+    assert post(client, {"contracts": []}).status_code == 401
+    assert live_worker == []
+
+
+def post(client: Client, body: object):
+    return client.post("/api/v1/greeks", orjson.dumps(body), content_type="application/json")
+
+
 def test_no_worker_is_a_503_that_says_when_to_come_back(day, pro, monkeypatch):
     monkeypatch.setattr("record.remote.WITHIN_S", 0.2)
     answer = pro.get(f"/api/v1/market/TEST/exposure?at={THIRD}")
@@ -91,7 +243,9 @@ def test_no_worker_is_a_503_that_says_when_to_come_back(day, pro, monkeypatch):
     assert answer.json()["code"] == "service_away"
 
 
-@pytest.mark.parametrize("part", ["snapshot", "chain", "exposure"])
+@pytest.mark.parametrize(
+    "part", ["snapshot", "chain", "exposure", "surface", "vendor", "contract/TEST240315C00100000"]
+)
 def test_an_unknown_symbol_is_a_404_with_the_remedy(day, pro, live_worker, part):  # noqa: F811
     answer = pro.get(f"/api/v1/market/NONE/{part}")
     assert answer.status_code == 404

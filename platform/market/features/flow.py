@@ -39,6 +39,18 @@ def updated(positions: Positions, chain: Chain | None, signed: FloatArray | None
     )
 
 
+def dealer_positions(positions: Positions, chain: Chain) -> FloatArray | None:
+    """Return dealers' contracts: open interest signed naively, then the other side of each trade.
+
+    None when trades are not signed.
+    """
+    if not positions.complete or not positions.held.size:
+        return None
+    opened = np.where(chain.is_call, chain.open_interest, -chain.open_interest)
+    out: FloatArray = opened + _carried(positions, chain)
+    return out
+
+
 def put_flow(row: RowBuilder, done: Analysis, positions: Positions, move: float) -> None:
     """Put the calls above spot: what traded in the minute, and the gamma dealers hold there.
 

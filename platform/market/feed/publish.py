@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import redis
 import structlog
 
+from market.bodies.exposure import exposure_body
 from market.calendars import Session
+from market.features.flow import dealer_positions
 from market.feed.recorder import Minute
 from market.models import FeedRun
-from market.payloads import Payload, exposure_payload, iso, number, run_payload, session_payload
+from market.payloads import Payload, iso, number, run_payload, session_payload
 from market.snapshot import SnapshotData
 from record.state import Coalescer
 
@@ -60,6 +61,20 @@ def quote_of(
     }
 
 
+def exposure_of(head: Payload, minute: Minute) -> Payload:
+    """Return a minute's exposure, under signed trades as well where they are known."""
+    if minute.analysis is None:
+        raise ValueError("the minute has no chain")
+    chain = minute.analysis.chain
+    return exposure_body(
+        chain,
+        time=minute.data.known_at,
+        head=head,
+        iv=minute.analysis.iv,
+        positions=dealer_positions(minute.positions, chain),
+    )
+
+
 class Publisher:
     """Publishes the states of one run."""
 
@@ -76,17 +91,14 @@ class Publisher:
 
     def minute(self, minute: Minute, arrived: float) -> None:
         """Publish quote, exposure and chain of a minute, and the run's status."""
-        run, data = self._run, minute.data
+        run, data, head = self._run, minute.data, head_of(self._run)
         if self._session is None:
             return
         quote = quote_of(run, self._session, data, previous=self._previous, arrived=arrived)
         self._publish(f"quote:{run.symbol}", run.symbol, quote)
         if minute.analysis is not None:
-            exposure = exposure_payload(
-                minute.analysis.profile, time=data.known_at, spot=data.spot, head=head_of(run)
-            )
-            self._publish(f"exposure:{run.symbol}", run.symbol, exposure)
-            chain = {**head_of(run), "time": iso(data.known_at), "spot": number(data.spot)}
+            self._publish(f"exposure:{run.symbol}", run.symbol, lambda: exposure_of(head, minute))
+            chain = {**head, "time": iso(data.known_at), "spot": number(data.spot)}
             self._publish(f"chain:{run.symbol}", run.symbol, chain)
         self.status()
 
@@ -98,7 +110,7 @@ class Publisher:
         """Tell what is due by now, or with `force` everything that waits."""
         self._safely(lambda: self._states.flush(force=force))
 
-    def _publish(self, channel: str, key: str, data: dict[str, Any]) -> None:
+    def _publish(self, channel: str, key: str, data: Payload | Callable[[], Payload]) -> None:
         self._safely(lambda: self._states.put(channel, key, data))
 
     def _safely(self, tell: Callable[[], object]) -> None:

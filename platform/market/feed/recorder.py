@@ -18,11 +18,12 @@ from market.snapshot import SnapshotData
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """A snapshot with its row and the analysis that both share."""
+    """A snapshot with its row, the analysis that both share, and what dealers hold after it."""
 
     data: SnapshotData
     row: Observed
     analysis: Analysis | None
+    positions: Positions
 
 
 class SessionRecorder:
@@ -45,7 +46,7 @@ class SessionRecorder:
             values=seen.values,
             reasons=seen.reasons,
         )
-        return Minute(data=data, row=row, analysis=analysis)
+        return Minute(data=data, row=row, analysis=analysis, positions=self._positions)
 
 
 def daily_row(context: DailyContext) -> Observed:

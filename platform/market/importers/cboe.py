@@ -20,7 +20,7 @@ from market.importers import fields
 from market.importers.context import Context, RefusedError
 from market.importers.files import Row, csv_rows
 from market.importers.parity import checked_spot
-from market.importers.tables import Sheet, Table, two_sided, zero_is_missing
+from market.importers.tables import VENDOR, Sheet, Table, two_sided, vendor, zero_is_missing
 
 DELAY = 15 * MINUTE
 _WIDTH = 22
@@ -33,7 +33,7 @@ _MONTHS = {
     )
     for name in names
 }  # fmt: skip
-_COLUMNS = ("bids", "asks", "open_interest", "volume", "last", "vendor_iv")
+_COLUMNS = ("bids", "asks", "open_interest", "volume", "last", *VENDOR)
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,6 @@ def _values(cells: list[str], at: int) -> dict[str, float]:
         "bids": bid,
         "asks": ask,
         "volume": fields.not_negative(cells[at + 5], "volume"),
-        "vendor_iv": zero_is_missing(fields.not_negative(cells[at + 6], "iv")),
+        **vendor(cells[at + 6], delta=cells[at + 7], gamma=cells[at + 8]),
         "open_interest": fields.not_negative(cells[at + 9], "open interest"),
     }

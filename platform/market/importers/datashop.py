@@ -17,12 +17,15 @@ from market.importers import fields
 from market.importers.context import Context, RefusedError, Tally
 from market.importers.order import in_order
 from market.importers.tables import (
+    GREEKS,
+    VENDOR,
     Named,
     Sheet,
     Table,
     contract_of,
     named_rows,
     two_sided,
+    vendor,
     zero_is_missing,
 )
 from market.snapshot import SnapshotData
@@ -32,7 +35,7 @@ _NEEDS = (
     "bid_size", "bid", "ask_size", "ask", "underlying_bid", "underlying_ask",
     "active_underlying_price", "implied_volatility",
 )  # fmt: skip
-_COLUMNS = ("bids", "asks", "bid_sizes", "ask_sizes", "volume", "last", "vendor_iv")
+_COLUMNS = ("bids", "asks", "bid_sizes", "ask_sizes", "volume", "last", *VENDOR)
 _LATE = 15 * MINUTE
 
 
@@ -135,7 +138,6 @@ def _parse(
     )
     volume = fields.not_negative(row["trade_volume"], "trade_volume")
     close = fields.not_negative(row["close"], "close")
-    vendor_iv = fields.not_negative(row["implied_volatility"], "implied_volatility")
     values = {
         "bids": bid,
         "asks": ask,
@@ -143,7 +145,7 @@ def _parse(
         "ask_sizes": fields.not_negative(row["ask_size"], "ask_size"),
         "volume": volume,
         "last": close if volume > 0 and close > 0 else math.nan,
-        "vendor_iv": zero_is_missing(vendor_iv),
+        **vendor(row["implied_volatility"], **{name: row.get(name) for name in GREEKS}),
     }
     return contract_of(root, expiry, call, strike), values, _underlying(row)
 

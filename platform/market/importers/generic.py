@@ -21,12 +21,15 @@ from market.importers import fields
 from market.importers.context import Context, RefusedError, Tally
 from market.importers.parity import checked_spot
 from market.importers.tables import (
+    GREEKS,
+    VENDOR,
     Named,
     Sheet,
     Table,
     contract_of,
     named_rows,
     two_sided,
+    vendor,
     zero_is_missing,
 )
 from market.snapshot import SnapshotData
@@ -36,11 +39,11 @@ _VALUES = {
     "open_interest": "open_interest",
 }  # fmt: skip
 _COLUMNS = (
-    "bids", "asks", "bid_sizes", "ask_sizes", "open_interest", "volume", "last", "vendor_iv"
+    "bids", "asks", "bid_sizes", "ask_sizes", "open_interest", "volume", "last", *VENDOR
 )  # fmt: skip
 FIELDS = frozenset(
     {"occ", "root", "expiry", "right", "strike", "time", "bid", "ask", "last", "iv", "spot",
-     "underlying", *_VALUES}
+     "underlying", *GREEKS, *_VALUES}
 )  # fmt: skip
 _SIDES = ("call", "put")
 
@@ -171,8 +174,7 @@ def _cells(cell: Cell, side: str) -> dict[str, float]:
     for name, column in _VALUES.items():
         values[column] = fields.optional(cell(name, side), name)
     values["last"] = zero_is_missing(fields.optional(cell("last", side), "last"))
-    values["vendor_iv"] = zero_is_missing(fields.optional(cell("iv", side), "iv"))
-    return values
+    return values | vendor(cell("iv", side), **{name: cell(name, side) for name in GREEKS})
 
 
 def _time(text: str) -> int:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from market import occ
+from market.importers import fields
 from market.importers.context import Context, RefusedError, Reporter
 from market.importers.files import Row, csv_rows
 from market.snapshot import FloatArray, SnapshotData, make_layout
@@ -148,6 +149,24 @@ class Sheet:
         return SnapshotData(
             symbol, source, time, known_at, bid, ask, last, layout, columns, dict(scalars or {})
         )
+
+
+GREEKS: Final = ("delta", "gamma", "theta", "vega", "rho")
+"""Greeks that vendors give, in units of their own; kept as `vendor_delta` and so on."""
+VENDOR: Final = ("vendor_iv", *(f"vendor_{name}" for name in GREEKS))
+
+
+def vendor(iv: str, **greeks: str) -> dict[str, float]:
+    """Return a vendor's volatility and Greeks under the names of `VENDOR`.
+
+    Where it writes no volatility, or 0, it computed none, and its Greeks mean nothing.
+    """
+    found = {"vendor_iv": zero_is_missing(fields.optional(iv, "iv"))}
+    known = not math.isnan(found["vendor_iv"])
+    for name, text in greeks.items():
+        value = fields.number(text, name) if text.strip() else math.nan
+        found[f"vendor_{name}"] = value if known else math.nan
+    return found
 
 
 def zero_is_missing(value: float) -> float:

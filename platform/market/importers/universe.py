@@ -17,10 +17,20 @@ from market import calendars, occ
 from market.importers import fields
 from market.importers.context import Context, RefusedError
 from market.importers.parity import checked_spot
-from market.importers.tables import Named, Sheet, Table, contract_of, named_rows, zero_is_missing
+from market.importers.tables import (
+    GREEKS,
+    VENDOR,
+    Named,
+    Sheet,
+    Table,
+    contract_of,
+    named_rows,
+    vendor,
+    zero_is_missing,
+)
 
 _NEEDS = ("expiry", "strike", "right", "close", "volume", "open_interest")
-_COLUMNS = ("last", "volume", "open_interest", "vendor_iv")
+_COLUMNS = ("last", "volume", "open_interest", *VENDOR)
 
 
 class LeanUniverse(Table):
@@ -86,11 +96,10 @@ def _contract(sheet: Sheet, row: Named, root: str, session: calendars.Session) -
     if calendars.settlement(root, expiry) < session.open:
         raise RefusedError("expiry", "is before the file's date", expiry)
     strike = fields.positive(row["strike"], "strike")
-    vendor_iv = fields.optional(row.get("implied_volatility"), "implied_volatility")
     values = {
         "last": zero_is_missing(fields.not_negative(row["close"], "close")),
         "volume": fields.optional(row["volume"], "volume"),
         "open_interest": fields.optional(row["open_interest"], "open_interest"),
-        "vendor_iv": zero_is_missing(vendor_iv),
+        **vendor(row.get("implied_volatility"), **{name: row.get(name) for name in GREEKS}),
     }
     sheet.add(contract_of(root, expiry, fields.right(row["right"]), strike), **values)

@@ -1,0 +1,35 @@
+"""Which edition of the numerics made a body: part of what names it in caches and ETags."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import quant
+from market import bodies
+from market.selectors import Place
+
+_LENGTH = 12
+
+
+@cache
+def edition() -> str:
+    """Return a digest of the sources that bodies are made by.
+
+    The same snapshot under other formulas is another answer: without this a browser would keep
+    the old one for as long as the snapshot is the newest.
+    """
+    digest = hashlib.sha256()
+    for package in (quant, bodies):
+        for folder in package.__path__:
+            for path in sorted(Path(folder).rglob("*.py")):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:_LENGTH]
+
+
+def tag(name: str, place: Place, *parts: object) -> str:
+    """Return the name of a body: which figures, of which snapshot, seen in which run, how."""
+    run = None if place.run is None else place.run.pk
+    spelled = ":".join(map(str, (edition(), name, place.id, run, *parts)))
+    return hashlib.sha256(spelled.encode()).hexdigest()[:32]
