@@ -18,6 +18,7 @@ import numpy as np
 
 from quant.arrays import FloatArray, FloatLike
 from quant.butterfly import Butterfly, butterfly_of
+from quant.smile_batch import joined
 from quant.threads import in_chunks
 
 Formula = Literal["hagan", "obloj"]
@@ -197,86 +198,42 @@ def calibrate_many(
     """Fit many expiries in one call; each item is (K, F, T, iv, weights) as in `calibrate`."""
     from quant.kernels import smiles as kernels
 
-    found: list[SABRFit | None] = [None] * len(smiles)
-    points = [_points(*smile) for smile in smiles]
-    able = [place for place, (x, _, _) in enumerate(points) if x.size >= LEAST_POINTS]
-    if not able:
-        return found
-    chosen = [points[place] for place in able]
-    offsets = np.concatenate([[0], np.cumsum([row[0].size for row in chosen])])
-    x, total, weight = (np.concatenate([row[i] for row in chosen]) for i in range(3))
-    starts = np.array([_start(row[0], row[1], beta) for row in chosen])
-    out = np.empty((len(able), 4))
+    if not smiles:
+        return []
+    strikes, sigma, weights, offsets = joined([(K, iv, given) for K, _, _, iv, given in smiles])
+    forwards, years = np.array([(F, T) for _, F, T, _, _ in smiles], dtype=np.float64).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = np.log(strikes / np.repeat(forwards, np.diff(offsets)))
+    roots = np.sqrt(years)
+    out = np.empty((len(smiles), 8))
     in_chunks(
         lambda span: kernels.sabr_kernel(
-            span, offsets, x, total, weight, starts, beta, MOST_NU, out
+            span, offsets, x, sigma, weights, roots, beta, MOST_NU, LEAST_POINTS, out
         ),
-        len(able),
+        len(smiles),
         grain=64,
         threads=threads,
     )
-    for row, place in enumerate(able):
-        _, F, T, _, _ = smiles[place]
-        own = slice(offsets[row], offsets[row + 1])
-        found[place] = _fit(out[row], x[own], total[own], F, T, beta)
-    return found
+    per_root = 1.0 / roots
+    scaled = forwards ** (1.0 - beta) * per_root
+    return [
+        None if row[7] < LEAST_POINTS else _fit(row, beta, one, factor)
+        for row, one, factor in zip(out.tolist(), per_root.tolist(), scaled.tolist(), strict=True)
+    ]
 
 
-def _fit(
-    solved: FloatArray, x: FloatArray, total: FloatArray, F: float, T: float, beta: float
-) -> SABRFit:
+def _fit(row: list[float], beta: float, per_root: float, scaled: float) -> SABRFit:
     """Return a solution with its errors, and what speaks against it."""
-    local, rho, nu, _ = solved.tolist()
-    root = float(np.sqrt(T))
-    model = vol(np.exp(x), 1.0, 1.0, local, beta, rho, nu)
-    miss = (model - total) / root
-    factor = correction(x, 1.0, local, beta, rho, nu)
+    alpha, rho, nu, rms, worst, least, grown, points = row
     fault = None
-    if not np.all(model > 0.0):
+    if not least > 0.0:
         fault = "the expansion gives a volatility that is not above zero"
-    elif np.abs(factor - 1.0).max() > MOST_CORRECTION:
-        fault = f"the time correction reaches {factor[np.argmax(np.abs(factor - 1.0))]:.2f}"
+    elif abs(grown - 1.0) > MOST_CORRECTION:
+        fault = f"the time correction reaches {grown:.2f}"
     elif nu >= MOST_NU * (1.0 - 1e-9):
         fault = f"nu sqrt(T) is at its bound of {MOST_NU}"
-    parameters = SABR(local / root * F ** (1.0 - beta), beta, rho, nu / root)
-    rms = float(np.sqrt(np.mean(miss**2)))
-    return SABRFit(parameters, rms, float(np.abs(miss).max()), int(x.size), fault)
-
-
-def _points(
-    K: FloatLike, F: float, T: float, iv: FloatLike, weights: FloatLike | None
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return ln(K/F), total volatility and root weight of the finite points, ascending."""
-    strikes, sigma = np.asarray(K, dtype=np.float64), np.asarray(iv, dtype=np.float64)
-    weight = np.ones(strikes.shape) if weights is None else np.asarray(weights, dtype=np.float64)
-    good = np.isfinite(strikes) & (strikes > 0.0) & np.isfinite(sigma) & (sigma > 0.0)
-    good &= np.isfinite(weight) & (weight > 0.0)
-    x = np.log(strikes[good] / F)
-    order = np.argsort(x, kind="stable")
-    scaled = np.sqrt(weight[good] / weight[good].mean()) if good.any() else weight[good]
-    return x[order], sigma[good][order] * np.sqrt(T), scaled[order]
-
-
-def _start(x: FloatArray, total: FloatArray, beta: float) -> tuple[float, float, float]:
-    """Return alpha, rho and nu from level, slope and curvature at the money.
-
-    With z small, sigma = alpha (1 + rho nu x/(2 alpha) + (2 - 3 rho^2) nu^2 x^2/(12 alpha^2)), less
-    (1 - beta) x/2 of the slope for the tilt of beta.
-    """
-    level = float(np.interp(0.0, x, total))
-    near = np.exp(-0.5 * (x / max(level, 1e-12)) ** 2)
-    moments = [np.sum(near**2 * x**power) for power in range(5)]
-    normal = np.array([moments[0:3], moments[1:4], moments[2:5]])
-    right = np.array([np.sum(near**2 * total * x**power) for power in range(3)])
-    try:
-        level, slope, curve = np.linalg.solve(normal, right).tolist()
-    except np.linalg.LinAlgError:
-        slope, curve = 0.0, 0.0
-    level = max(level, 1e-6)
-    slope += 0.5 * (1.0 - beta) * level
-    nu = float(np.sqrt(max(6.0 * level * 2.0 * curve * 0.5 + 6.0 * slope * slope, 0.01)))
-    nu = min(nu, 0.9 * MOST_NU)
-    return level, min(max(2.0 * slope / nu, -0.95), 0.95), nu
+    parameters = SABR(alpha * scaled, beta, rho, nu * per_root)
+    return SABRFit(parameters, rms * per_root, worst * per_root, int(points), fault)
 
 
 def butterfly(parameters: SABR, F: float, T: float, reach: float) -> Butterfly:

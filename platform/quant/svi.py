@@ -15,6 +15,7 @@ import numpy as np
 
 from quant.arrays import FloatArray, FloatLike, IntArray
 from quant.butterfly import ROUNDING, Butterfly, butterflies_of, butterfly_of, least_of
+from quant.smile_batch import joined
 from quant.threads import in_chunks
 
 LEAST_POINTS = 6
@@ -287,29 +288,23 @@ def calibrate_many(
     """Fit many expiries in one call; each item has the arguments of `calibrate`."""
     from quant.kernels import smiles as kernels
 
-    found: list[SVIFit | None] = [None] * len(smiles)
-    points = [_points(*smile) for smile in smiles]
-    able = [place for place, (x, _, _, _) in enumerate(points) if x.size >= LEAST_POINTS]
-    if not able:
-        return found
-    chosen = [points[place] for place in able]
-    units = np.array([unit for _, _, _, unit in chosen])
-    offsets = np.concatenate([[0], np.cumsum([x.size for x, _, _, _ in chosen])])
-    x, vol, weight = (np.concatenate([row[i] for row in chosen]) for i in range(3))
-    out = np.empty((len(able), 6))
+    if not smiles:
+        return []
+    x, sigma, weights, offsets = joined([(k, iv, given) for k, iv, _, given in smiles])
+    roots = np.sqrt(np.array([years for _, _, years, _ in smiles], dtype=np.float64))
+    out = np.empty((len(smiles), 8))
     in_chunks(
-        lambda span: kernels.svi_kernel(span, offsets, x, vol, weight, LEE / units, out),
-        len(able),
+        lambda span: kernels.svi_kernel(
+            span, offsets, x, sigma, weights, roots, LEE, LEAST_POINTS, out
+        ),
+        len(smiles),
         grain=64,
         threads=threads,
     )
-    for row, place in enumerate(able):
-        a, b, rho, m, sigma, _ = out[row].tolist()
-        unit, years = units[row], smiles[place][2]
-        raw = SVI(a * unit**2, b * unit, rho, m * unit, sigma * unit)
-        own = slice(offsets[row], offsets[row + 1])
-        found[place] = _judged(raw, x[own], vol[own], float(unit), years)
-    return found
+    return [
+        None if row[7] < LEAST_POINTS else SVIFit(SVI(*row[:5]), row[5], row[6], int(row[7]))
+        for row in out.tolist()
+    ]
 
 
 def calibrate_free(
@@ -361,13 +356,11 @@ def _points(
     k: FloatLike, iv: FloatLike, years: float, weights: FloatLike | None
 ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
     """Return finite points ascending in k, scaled by the at-the-money total volatility."""
-    x, vol = np.asarray(k, dtype=np.float64), np.asarray(iv, dtype=np.float64)
-    weight = np.ones(x.shape) if weights is None else np.asarray(weights, dtype=np.float64)
-    good = np.isfinite(x) & np.isfinite(vol) & (vol > 0.0) & np.isfinite(weight) & (weight > 0.0)
-    order = np.argsort(x[good], kind="stable")
-    x, vol, weight = x[good][order], vol[good][order], weight[good][order]
-    if not x.size:
-        return x, vol, weight, 1.0
-    middle = float(np.interp(0.0, x, vol))
-    unit = middle * float(np.sqrt(years))
-    return x / unit, vol / middle, np.sqrt(weight / weight.mean()), unit
+    from quant.kernels import smiles as kernels
+
+    given, sigma, weight, _ = joined([(k, iv, weights)])
+    x, vol, scaled = (np.empty(given.size) for _ in range(3))
+    told = np.empty(2)
+    kernels.points_kernel(given, sigma, weight, float(np.sqrt(years)), x, vol, scaled, told)
+    count = int(told[0])
+    return x[:count], vol[:count], scaled[:count], float(told[1])

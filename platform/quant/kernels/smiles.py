@@ -27,7 +27,86 @@ _COST, _SLOPE, _NORMAL = 0, 1, 6
 _SUMS = 31
 _STEPS = 60
 _DONE = 1e-9  # relative fall of the cost that ends a fit
+_SABR_DONE = 1e-6  # steps of three parameters converge quadratically: what is left is its square
 _LEAST_CORRELATION = 0.9995
+
+
+@inlined
+def _gather(
+    k: FloatArray, iv: FloatArray, weight: FloatArray, at: int, end: int,
+    x: FloatArray, vol: FloatArray, w: FloatArray,
+) -> int:  # fmt: skip
+    """Copy a smile's usable points, ascending in k; return how many there are.
+
+    The weights are those of errors, not of squares, and their squares average one; an empty
+    `weight` makes all of them one.
+    """
+    count, total = 0, 0.0
+    for i in range(at, end):
+        own = weight[i] if weight.size else 1.0
+        if abs(k[i]) < math.inf and 0.0 < iv[i] < math.inf and 0.0 < own < math.inf:
+            place = count
+            while place > 0 and x[place - 1] > k[i]:
+                x[place], vol[place], w[place] = x[place - 1], vol[place - 1], w[place - 1]
+                place -= 1
+            x[place], vol[place], w[place] = k[i], iv[i], own
+            count += 1
+            total += own
+    for i in range(count):
+        w[i] = math.sqrt(w[i] * count / total)
+    return count
+
+
+@inlined
+def _at_zero(x: FloatArray, vol: FloatArray, count: int) -> float:
+    """Return the volatility at k = 0 between its neighbours, that of the end beyond the points."""
+    if x[0] >= 0.0:
+        return vol[0]
+    for i in range(1, count):
+        if x[i] >= 0.0:
+            share = -x[i - 1] / (x[i] - x[i - 1])
+            return vol[i - 1] + share * (vol[i] - vol[i - 1])
+    return vol[count - 1]
+
+
+@inlined
+def _in_units(x: FloatArray, vol: FloatArray, count: int, root_years: float) -> tuple[float, float]:
+    """Scale points to the volatility at the money and its total; return both."""
+    middle = _at_zero(x, vol, count)
+    unit = middle * root_years
+    for i in range(count):
+        x[i] /= unit
+        vol[i] /= middle
+    return middle, unit
+
+
+@kernel(VECTOR, VECTOR, VECTOR, types.float64, VECTOR, VECTOR, VECTOR, VECTOR)
+def points_kernel(
+    k: FloatArray,
+    iv: FloatArray,
+    weight: FloatArray,
+    root_years: float,
+    x: FloatArray,
+    vol: FloatArray,
+    w: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Make one smile's points ready for a fit of SVI.
+
+    Parameters
+    ----------
+    k, iv : (n,) float64
+        Log-moneyness and volatility per square root of a year.
+    weight : (n,) float64
+        Of squared errors; empty for equal ones.
+    x, vol, w : (n,) float64
+        Filled with the points as `svi_kernel` uses them.
+    out : (2,) float64
+        How many there are, and the at-the-money total volatility.
+    """
+    count = _gather(k, iv, weight, 0, k.size, x, vol, w)
+    out[0] = count
+    out[1] = _in_units(x, vol, count, root_years)[1] if count else 1.0
 
 
 @inlined
@@ -208,14 +287,16 @@ def _svi_start(
         p[0], p[1], p[2], p[3], p[4] = 0.5 * t1 / s1, 0.1, 0.0, 0.5 * (low + high), 1.0
 
 
-@kernel(INTS, INTS, VECTOR, VECTOR, VECTOR, VECTOR, MATRIX)
+@kernel(INTS, INTS, VECTOR, VECTOR, VECTOR, VECTOR, types.float64, types.int64, MATRIX)
 def svi_kernel(
     span: IntArray,
     offsets: IntArray,
-    x: FloatArray,
-    vol: FloatArray,
-    weight: FloatArray,
-    steepest: FloatArray,
+    k: FloatArray,
+    iv: FloatArray,
+    weights: FloatArray,
+    root_years: FloatArray,
+    lee: float,
+    least_points: int,
     out: FloatArray,
 ) -> None:
     """Fit raw SVI to the smiles from `span[0]` up to `span[1]`.
@@ -224,19 +305,33 @@ def svi_kernel(
     ----------
     offsets : (smiles + 1,) int64
         Where each smile's points begin.
-    x, vol, weight : (points,) float64
-        Log-moneyness and total volatility over the at-the-money total volatility, ascending in
-        the first; weight of a volatility error.
-    steepest : (smiles,) float64
-        Largest b (1 + |rho|), in the same units.
-    out : (smiles, 6) float64
-        a, b, rho, m, sigma in the same units, and the cost.
+    k, iv, weights : (points,) float64
+        Log-moneyness, volatility per square root of a year, weight of its squared error (empty
+        for equal ones); those that are not finite or not above zero are passed over.
+    root_years : (smiles,) float64
+    lee : float
+        Largest b (1 + |rho|).
+    least_points : int
+        Smiles with fewer get a count and nothing else.
+    out : (smiles, 8) float64
+        a, b, rho, m and sigma of total variance, root mean square and largest error per square
+        root of a year, and how many points were used.
     """
     p, trial, w = np.zeros(5), np.zeros(5), np.zeros(35)
     s, sums, next_sums = np.zeros(_SCRATCH), np.zeros(_SUMS), np.zeros(_SUMS)
+    longest = 0
     for one in range(max(0, span[0]), span[1]):
-        at, end = offsets[one], offsets[one + 1]
-        _svi_start(x, vol, weight, at, end, steepest[one], p, s)
+        longest = max(longest, offsets[one + 1] - offsets[one])
+    x, vol, weight = np.empty(longest), np.empty(longest), np.empty(longest)
+    for one in range(max(0, span[0]), span[1]):
+        at = 0
+        end = _gather(k, iv, weights, offsets[one], offsets[one + 1], x, vol, weight)
+        out[one, 7] = end
+        if end < least_points:
+            continue
+        middle, unit = _in_units(x, vol, end, root_years[one])
+        steepest = lee / unit
+        _svi_start(x, vol, weight, at, end, steepest, p, s)
         cost = _svi(x, vol, weight, at, end, p, s, sums)
         damping = 1e-3
         for _ in range(_STEPS):
@@ -244,7 +339,7 @@ def svi_kernel(
             for _ in range(12):
                 if solve_damped(sums, damping, w, 5):
                     rho = _shifted(p[2], w[2])
-                    b = min(max(_grown(p[1], w[1]), 1e-6), steepest[one] / (1.0 + abs(rho)))
+                    b = min(max(_grown(p[1], w[1]), 1e-6), steepest / (1.0 + abs(rho)))
                     sigma = min(max(_grown(p[4], w[4]), 1e-4), 100.0)
                     lowest = -0.9999 * b * sigma * math.sqrt(1.0 - rho * rho)
                     level = p[0] + p[1] * p[4] + w[0]
@@ -260,11 +355,31 @@ def svi_kernel(
                 damping *= 8.0
             if not (before - cost > _DONE * before):
                 break
-        out[one, :5] = p
-        out[one, 5] = cost
+        out[one, 0], out[one, 1], out[one, 2] = p[0] * unit * unit, p[1] * unit, p[2]
+        out[one, 3], out[one, 4] = p[3] * unit, p[4] * unit
+        square, worst = 0.0, 0.0
+        for i in range(end):
+            away = x[i] - p[3]
+            wing = p[1] * (p[2] * away + math.sqrt(away * away + p[4] * p[4]))
+            miss = (math.sqrt(max(p[0] + wing, 0.0)) - vol[i]) * middle
+            square += miss * miss
+            worst = max(worst, abs(miss))
+        out[one, 5], out[one, 6] = math.sqrt(square / end), worst
 
 
 # --- SABR -----------------------------------------------------------------------------------------
+@inlined
+def _sabr_growth(
+    alpha: float, rho: float, nu: float, beta: float, per_tilt: float
+) -> tuple[float, float, float]:
+    """Return the three parts of the expansion's correction for time; rho times the second."""
+    free = 1.0 - beta
+    local = free * free * alpha * alpha * (1.0 / 24.0) * per_tilt * per_tilt
+    mixed = 0.25 * beta * nu * alpha * per_tilt
+    wave = (2.0 - 3.0 * rho * rho) * (1.0 / 24.0) * nu * nu
+    return local, mixed, wave
+
+
 @inlined
 def sabr_point(
     x: float, alpha: float, rho: float, nu: float, beta: float
@@ -299,9 +414,7 @@ def sabr_point(
     ratio = 1.0 - z * (0.5 * rho - z * (bend + z * cube)) if near else ratio
     by_z = -0.5 * rho + 2.0 * z * bend if near else by_z
     by_rho = -0.5 * z - 0.5 * rho * z * z if near else by_rho
-    local = free * free * alpha * alpha * (1.0 / 24.0) * per_tilt * per_tilt
-    mixed = 0.25 * beta * nu * alpha * per_tilt
-    wave = bend * nu * nu * 0.5
+    local, mixed, wave = _sabr_growth(alpha, rho, nu, beta, per_tilt)
     grown = 1.0 + local + rho * mixed + wave
     front = alpha * per_tilt / spread
     value = front * ratio * grown
@@ -334,16 +447,83 @@ def _sabr(
     return cost if cost >= 0.0 else math.inf
 
 
-@kernel(INTS, INTS, VECTOR, VECTOR, VECTOR, MATRIX, types.float64, types.float64, MATRIX)
+@inlined
+def _sabr_start(
+    x: FloatArray, vol: FloatArray, count: int, beta: float, most_nu: float, p: FloatArray
+) -> None:
+    """Set p to alpha, rho and nu of level, slope and curvature at the money.
+
+    With z small, sigma = alpha (1 + rho nu x/(2 alpha) + (2 - 3 rho^2) nu^2 x^2/(12 alpha^2)), less
+    (1 - beta) x/2 of the slope for the tilt of beta. The three are a least-squares parabola.
+    """
+    level = _at_zero(x, vol, count)
+    per = 1.0 / max(level, 1e-12)
+    m0, m1, m2, m3, m4, r0, r1, r2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(count):
+        y = x[i] * per
+        near = math.exp(-min(y * y, 700.0))
+        m0 += near
+        m1 += near * y
+        m2 += near * y * y
+        m3 += near * y * y * y
+        m4 += near * y * y * y * y
+        r0 += near * vol[i]
+        r1 += near * y * vol[i]
+        r2 += near * y * y * vol[i]
+    c00, c01, c02 = m2 * m4 - m3 * m3, m2 * m3 - m1 * m4, m1 * m3 - m2 * m2
+    det = m0 * c00 + m1 * c01 + m2 * c02
+    slope, curve = 0.0, 0.0
+    if abs(det) > 1e-14 * m0 * m2 * m4:
+        level = (c00 * r0 + c01 * r1 + c02 * r2) / det
+        slope = (c01 * r0 + (m0 * m4 - m2 * m2) * r1 + (m1 * m2 - m0 * m3) * r2) / det * per
+        bend = (c02 * r0 + (m1 * m2 - m0 * m3) * r1 + (m0 * m2 - m1 * m1) * r2) / det
+        curve = bend * per * per
+    level = max(level, 1e-6)
+    slope += 0.5 * (1.0 - beta) * level
+    nu = math.sqrt(max(6.0 * level * curve + 6.0 * slope * slope, 0.01))
+    nu = min(nu, 0.9 * most_nu)
+    p[0], p[1], p[2] = level, min(max(2.0 * slope / nu, -0.95), 0.95), nu
+
+
+@inlined
+def _sabr_judged(
+    x: FloatArray, vol: FloatArray, weight: FloatArray, end: int, beta: float, p: FloatArray,
+    s: FloatArray,
+) -> tuple[float, float, float, float]:  # fmt: skip
+    """Return root mean square and largest error, least volatility, farthest time correction."""
+    square, worst, least, farthest = 0.0, 0.0, math.inf, 0.0
+    for first in range(0, end, TILE):
+        count = _load(s, x, vol, weight, first, end)
+        for i in range(count):
+            s[_MISS + i] = sabr_point(s[_X + i], p[0], p[1], p[2], beta)[0]
+        for i in range(min(count, end - first)):
+            miss = s[_MISS + i] - s[_V + i]
+            square += miss * miss
+            worst = max(worst, abs(miss))
+            least = min(least, s[_MISS + i])
+    # For beta 1 the correction is the same at all strikes.
+    for i in range(0, end, end if beta == 1.0 else 1):
+        per_tilt = math.exp(-0.5 * (1.0 - beta) * x[i])
+        local, mixed, wave = _sabr_growth(p[0], p[1], p[2], beta, per_tilt)
+        growth = local + p[1] * mixed + wave
+        if abs(growth) > abs(farthest):
+            farthest = growth
+    return math.sqrt(square / end), worst, least, 1.0 + farthest
+
+
+@kernel(
+    INTS, INTS, VECTOR, VECTOR, VECTOR, VECTOR, types.float64, types.float64, types.int64, MATRIX
+)
 def sabr_kernel(
     span: IntArray,
     offsets: IntArray,
-    x: FloatArray,
-    vol: FloatArray,
-    weight: FloatArray,
-    starts: FloatArray,
+    k: FloatArray,
+    iv: FloatArray,
+    weights: FloatArray,
+    root_years: FloatArray,
     beta: float,
     most_nu: float,
+    least_points: int,
     out: FloatArray,
 ) -> None:
     """Fit alpha, rho and nu to the smiles from `span[0]` up to `span[1]`.
@@ -352,20 +532,34 @@ def sabr_kernel(
     ----------
     offsets : (smiles + 1,) int64
         Where each smile's points begin.
-    x, vol, weight : (points,) float64
-        ln(K/F), total volatility, and weight of its error.
-    starts : (smiles, 3) float64
-        First alpha, rho and nu, in units without time as in `sabr_point`.
+    k, iv, weights : (points,) float64
+        ln(K/F), volatility per square root of a year, weight of its squared error (empty for
+        equal ones); those that are not finite or not above zero are passed over.
+    root_years : (smiles,) float64
     most_nu : float
-        Bound of nu in those units.
-    out : (smiles, 4) float64
-        alpha, rho and nu in those units, and the cost.
+        Bound of nu in units without time, as in `sabr_point`.
+    least_points : int
+        Smiles with fewer get a count and nothing else.
+    out : (smiles, 8) float64
+        alpha, rho and nu in those units, root mean square and largest error of total volatility,
+        the least total volatility, the correction for time that is farthest from one, and how
+        many points were used.
     """
     p, trial, w = np.zeros(5), np.zeros(5), np.zeros(35)
     s, sums, next_sums = np.zeros(_SCRATCH), np.zeros(_SUMS), np.zeros(_SUMS)
+    longest = 0
     for one in range(max(0, span[0]), span[1]):
-        at, end = offsets[one], offsets[one + 1]
-        p[:3] = starts[one]
+        longest = max(longest, offsets[one + 1] - offsets[one])
+    x, vol, weight = np.empty(longest), np.empty(longest), np.empty(longest)
+    for one in range(max(0, span[0]), span[1]):
+        at = 0
+        end = _gather(k, iv, weights, offsets[one], offsets[one + 1], x, vol, weight)
+        out[one, 7] = end
+        if end < least_points:
+            continue
+        for i in range(end):
+            vol[i] *= root_years[one]
+        _sabr_start(x, vol, end, beta, most_nu, p)
         cost = _sabr(x, vol, weight, at, end, beta, p, s, sums)
         damping = 1e-3
         for _ in range(_STEPS):
@@ -383,7 +577,9 @@ def sabr_kernel(
                         damping = max(0.1 * damping, 1e-12)
                         break
                 damping *= 8.0
-            if not (before - cost > _DONE * before):
+            if not (before - cost > _SABR_DONE * before):
                 break
         out[one, :3] = p[:3]
-        out[one, 3] = cost
+        out[one, 3], out[one, 4], out[one, 5], out[one, 6] = _sabr_judged(
+            x, vol, weight, end, beta, p, s
+        )

@@ -80,26 +80,33 @@ def book_kernel(span: IntArray, moves: FloatArray, columns: FloatArray, out: Flo
     out : (3, m) float64
         Sums of position times vanna, charm and delta.
     """
-    lanes = np.zeros(3 * TILE)
-    for j in range(max(0, span[0]), span[1]):
-        move = moves[j]
+    lanes = np.zeros(3 * SPOTS * TILE)
+    tile = np.zeros(len(COLUMNS) * TILE)
+    for first in range(max(0, span[0]), span[1], SPOTS):
+        spots = min(SPOTS, span[1] - first)
         lanes[:] = 0.0
+        # A tile of contracts stays in the first-level cache for several spots.
         for at in range(0, columns.shape[1], TILE):
-            for i in range(TILE):
-                k = at + i
-                d1 = columns[0, k] + columns[1, k] * move
-                d2 = d1 - columns[2, k]
-                shape = exp(-0.5 * (d1 * d1))
-                moving = columns[3, k] * shape
-                tail = 0.3989422804014327 * shape * mills(abs(d1))
-                chance = 1.0 - tail if columns[9, k] * d1 > 0.0 else tail
-                part = columns[8, k] * chance
-                slope = columns[5, k] - d2 * columns[6, k]
-                lanes[i] -= moving * d2 * columns[4, k]
-                lanes[TILE + i] += columns[7, k] * part - moving * slope
-                lanes[2 * TILE + i] += part
-        for field in range(3):
-            total = 0.0
-            for i in range(TILE):
-                total += lanes[field * TILE + i]
-            out[field, j] = total
+            for row in range(len(COLUMNS)):
+                tile[row * TILE : (row + 1) * TILE] = columns[row, at : at + TILE]
+            for j in range(spots):
+                move = moves[first + j]
+                row = 3 * TILE * j
+                for i in range(TILE):
+                    d1 = tile[i] + tile[TILE + i] * move
+                    d2 = d1 - tile[2 * TILE + i]
+                    shape = exp(-0.5 * (d1 * d1))
+                    moving = tile[3 * TILE + i] * shape
+                    tail = 0.3989422804014327 * shape * mills(abs(d1))
+                    chance = 1.0 - tail if tile[9 * TILE + i] * d1 > 0.0 else tail
+                    part = tile[8 * TILE + i] * chance
+                    slope = tile[5 * TILE + i] - d2 * tile[6 * TILE + i]
+                    lanes[row + i] -= moving * d2 * tile[4 * TILE + i]
+                    lanes[row + TILE + i] += tile[7 * TILE + i] * part - moving * slope
+                    lanes[row + 2 * TILE + i] += part
+        for j in range(spots):
+            for field in range(3):
+                total = 0.0
+                for i in range(TILE):
+                    total += lanes[(3 * j + field) * TILE + i]
+                out[field, first + j] = total
