@@ -1,0 +1,1 @@
+"""What the scripts of the numerics share: timing in turn, the table, and peers of their own."""
