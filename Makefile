@@ -39,6 +39,7 @@ chromium: $(VENV)/.dev
 
 test: $(VENV)/.dev chromium
 	@$(BIN)/python manage.py fetch_assets --dev
+	@$(BIN)/python -m quant.warm
 	@$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev

@@ -217,3 +217,24 @@ def price_series(run_id: int, session_date: dt.date | None = None) -> Payload:
         "time": [iso(int(at)) for at in rows.time.tolist()],
         **columns,
     }
+
+
+SERIES = ("last", "gamma", "zero_gamma", "call_wall", "put_wall")
+
+
+def exposure_series(symbol: str) -> Payload | None:
+    """Return spot, levels and net gamma of the newest run's session, minute by minute."""
+    run = newest_run(symbol)
+    if run is None:
+        return None
+    rows = read_rows(run.pk, Kind.INTRADAY, session_date=run.session_date, newest=SERIES_MOST)
+    names = {"last": "close"}
+    return {
+        "time": [iso(int(at)) for at in rows.time.tolist()],
+        **{
+            name: numbers(rows.columns[names.get(name, name)])
+            if names.get(name, name) in rows.columns
+            else [None] * len(rows)
+            for name in SERIES
+        },
+    }

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from market import views
+from market import feed_views, views
 
 app_name = "market"
 urlpatterns = [
@@ -10,7 +10,12 @@ urlpatterns = [
     path("exposure/<str:symbol>/", views.exposure, name="exposure"),
     path("chain/", views.chain_home, name="chain_home"),
     path("chain/<str:symbol>/", views.chain, name="chain"),
-    path("feed/", views.feed, name="feed"),
-    path("feed/start", views.feed_start, name="feed_start"),
-    path("feed/<int:run_id>/<slug:command>", views.feed_command, name="feed_command"),
+    path("chain/<str:symbol>/<str:occ>/", views.contract, name="contract"),
+    path("surface/", views.surface_home, name="surface_home"),
+    path("surface/<str:symbol>/", views.surface, name="surface"),
+    path("quality/", views.quality_home, name="quality_home"),
+    path("quality/<str:symbol>/", views.quality, name="quality"),
+    path("feed/", feed_views.feed, name="feed"),
+    path("feed/start", feed_views.feed_start, name="feed_start"),
+    path("feed/<int:run_id>/<slug:command>", feed_views.feed_command, name="feed_command"),
 ]

@@ -1,30 +1,35 @@
-"""Pages of market state: option chain, dealer exposure, feeds with their controls."""
+"""Pages of market state: option chain, dealer exposure, volatility surface, a contract, data."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from market import selectors
-from market.computed import chain_of, exposure_of
-from market.feed import control
+from market.computed import chain_of, contract_of, exposure_of, surface_of, vendor_of
 from market.payloads import Payload
+from market.timeline import timeline
+from quant.fields import FIELDS
 from record.access import entitled
 
 SYMBOL_COOKIE = "symbol"
 A_YEAR_S = 31_536_000
 LOOK_AGAIN_S = 4
-GREEKS = ("gamma", "vanna", "charm")
+GREEKS = ("gamma", "vanna", "charm", "delta")
 COLUMN_SETS = ("first", "price", "second", "third", "greeks")
 STRIKES = ("20", "40", "all")
+UNITS = ("quoted", "raw")
+SIDES = ("both", "calls", "puts")
+GRIDS = ("delta", "strike")
 
 
 def chosen_symbol(request: HttpRequest, known: Sequence[Payload]) -> str | None:
@@ -41,6 +46,15 @@ def choice(request: HttpRequest, name: str, allowed: Sequence[str]) -> str:
     """Return a query parameter held to what is allowed; the first is the default."""
     value = request.GET.get(name, allowed[0])
     return value if value in allowed else allowed[0]
+
+
+def asked_instant(request: HttpRequest) -> dt.datetime | None:
+    """Return the instant that a page is asked for, None for the newest or what is no instant."""
+    try:
+        found = dt.datetime.fromisoformat(request.GET.get("at", ""))
+        return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def known_symbol(symbol: str) -> str:
@@ -72,39 +86,39 @@ def page_or_parts(request: HttpRequest, name: str, context: dict[str, Any]) -> H
     return response
 
 
-@require_GET
-@entitled("market.exposure")
-def exposure_home(request: HttpRequest) -> HttpResponse:
-    """Lead to the exposure of the chosen symbol, or say that there is none yet."""
-    symbol = chosen_symbol(request, selectors.symbols())
-    if symbol is None:
-        context = {"page": "exposure", "what": "Exposure"}
-        return look_again(render(request, "market/nothing.html", context))
-    return redirect("market:exposure", symbol)
+def home(page: str, what: str) -> Callable[[HttpRequest], HttpResponse]:
+    """Return a view that leads to a page of the chosen symbol, or says that there is none yet."""
+
+    def view(request: HttpRequest) -> HttpResponse:
+        symbol = chosen_symbol(request, selectors.symbols())
+        if symbol is None:
+            context = {"page": page, "what": what}
+            return look_again(render(request, "market/nothing.html", context))
+        query = {name: value for name, value in request.GET.items() if name != "symbol"}
+        address = reverse(f"market:{page}", args=[symbol])
+        return redirect(f"{address}?{urlencode(query)}" if query else address)
+
+    return require_GET(view)
 
 
-@require_GET
-@entitled("market.chain")
-def chain_home(request: HttpRequest) -> HttpResponse:
-    """Lead to the option chain of the chosen symbol, or say that there is none yet."""
-    symbol = chosen_symbol(request, selectors.symbols())
-    if symbol is None:
-        context = {"page": "chain", "what": "Option chain"}
-        return look_again(render(request, "market/nothing.html", context))
-    return redirect("market:chain", symbol)
+exposure_home = entitled("market.exposure")(home("exposure", "Exposure"))
+chain_home = entitled("market.chain")(home("chain", "Option chain"))
+surface_home = entitled("market.surface")(home("surface", "Volatility surface"))
+quality_home = entitled("market.chain")(home("quality", "Data quality"))
 
 
 @require_GET
 @entitled("market.exposure")
 def exposure(request: HttpRequest, symbol: str) -> HttpResponse:
-    """Show where dealer exposure lies: levels, by strike, over spot, by expiry."""
-    symbol = known_symbol(symbol)
-    found = exposure_of(request.user, symbol)
+    """Show where dealer exposure lies: levels, by strike, over spot, through the day, by expiry."""
+    symbol, at = known_symbol(symbol), asked_instant(request)
+    found = exposure_of(request.user, symbol, at)
     context = {
-        "symbol": symbol,
-        "quote": selectors.quote_payload(symbol),
+        **_state(symbol, at),
         "exposure": found.body,
         "fault": found.fault,
+        "detail": found.detail,
+        "day": selectors.exposure_series(symbol) if at is None else None,
         "greeks": GREEKS,
         "greek": choice(request, "greek", GREEKS),
         "split": choice(request, "show", ("split", "net")) == "split",
@@ -116,22 +130,93 @@ def exposure(request: HttpRequest, symbol: str) -> HttpResponse:
 @entitled("market.chain")
 def chain(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show quotes, volatilities and Greeks by strike of one expiry."""
-    symbol = known_symbol(symbol)
-    found = chain_of(request.user, symbol, request.GET.get("expiry") or None)
-    if found.fault == "expiry":
+    symbol, at = known_symbol(symbol), asked_instant(request)
+    units = choice(request, "units", UNITS)
+    expiry = request.GET.get("expiry") or None
+    found = chain_of(request.user, symbol, expiry, raw=units == "raw", at=at)
+    if found.fault == "expiry" and expiry is not None:
         messages.info(request, "That expiry is no longer in the chain; this is the nearest one.")
         return redirect("market:chain", symbol)
     context = {
-        "symbol": symbol,
-        "quote": selectors.quote_payload(symbol),
+        **_state(symbol, at),
         "chain": found.body,
         "fault": found.fault,
+        "detail": found.detail,
         "columns": choice(request, "set", COLUMN_SETS),
         "strikes": choice(request, "strikes", STRIKES),
+        "units": units,
+        "side": choice(request, "side", SIDES),
         "strike_choices": STRIKES,
         **neighbours(found.body),
     }
     return remember(page_or_parts(request, "chain", context), symbol)
+
+
+@require_GET
+@entitled("market.surface")
+def surface(request: HttpRequest, symbol: str) -> HttpResponse:
+    """Show the volatility surface: tables, one smile, the mesh, how good the fits are."""
+    symbol, at = known_symbol(symbol), asked_instant(request)
+    expiry = request.GET.get("expiry") or None
+    found = surface_of(request.user, symbol, expiry, at)
+    if found.fault == "expiry" and expiry is not None:
+        messages.info(request, "That expiry is not on the surface; this is the nearest one.")
+        return redirect("market:surface", symbol)
+    context = {
+        **_state(symbol, at),
+        "surface": found.body,
+        "fault": found.fault,
+        "detail": found.detail,
+        "grid": choice(request, "grid", GRIDS),
+        **neighbours(found.body),
+    }
+    return remember(page_or_parts(request, "surface", context), symbol)
+
+
+@require_GET
+@entitled("market.chain")
+def contract(request: HttpRequest, symbol: str, occ: str) -> HttpResponse:
+    """Explain one contract: its Greeks in both units, and one of them elsewhere."""
+    symbol, at = known_symbol(symbol), asked_instant(request)
+    greek = choice(request, "greek", FIELDS)
+    found = contract_of(request.user, symbol, occ, greek, at)
+    if found.fault == "contract":
+        raise Http404
+    context = {
+        **_state(symbol, at),
+        "occ": occ,
+        "contract": found.body,
+        "fault": found.fault,
+        "detail": found.detail,
+        "greek": greek,
+        "fields": FIELDS,
+    }
+    return page_or_parts(request, "contract", context)
+
+
+@require_GET
+@entitled("market.chain")
+def quality(request: HttpRequest, symbol: str) -> HttpResponse:
+    """Show a data vendor's volatilities and Greeks against ours, and what explains the rest."""
+    symbol, at = known_symbol(symbol), asked_instant(request)
+    found = vendor_of(request.user, symbol, at)
+    context = {
+        **_state(symbol, at),
+        "vendor": found.body,
+        "fault": found.fault,
+        "detail": found.detail,
+    }
+    return remember(render(request, "market/quality.html", {**context, "page": "quality"}), symbol)
+
+
+def _state(symbol: str, at: dt.datetime | None) -> dict[str, Any]:
+    """Return what every page of a symbol says: its quote, and where it stands in stored time."""
+    return {
+        "symbol": symbol,
+        "at": at,
+        "quote": selectors.quote_payload(symbol, at),
+        "timeline": timeline(symbol, at),
+    }
 
 
 def neighbours(found: Payload | None) -> dict[str, str | None]:
@@ -142,71 +227,3 @@ def neighbours(found: Payload | None) -> dict[str, str | None]:
         "before": names[place - 1] if place > 0 else None,
         "after": names[place + 1] if 0 <= place < len(names) - 1 else None,
     }
-
-
-@require_GET
-@entitled("market.view")
-def feed(request: HttpRequest) -> HttpResponse:
-    """Show the feeds that run, the last that ended, and the days that can be replayed."""
-    return page_or_parts(request, "feed", {"feed": selectors.feed_payload()})
-
-
-@require_POST
-@entitled("market.replay")
-def feed_start(request: HttpRequest) -> HttpResponse:
-    """Ask for the replay of a stored day."""
-    symbol, day, source = [*request.POST.get("day", "").split(" "), "", "", ""][:3]
-    try:
-        run = control.request_replay(
-            symbol=symbol,
-            date=_date(day),
-            speed=_speed(request.POST.get("speed", "")),
-            source=source or None,
-            user_id=request.user.pk,
-        )
-    except control.FeedError as error:
-        return _refused(request, error)
-    messages.success(request, f"Replay {run.pk} of {run.symbol} starts within a second.")
-    return _to_feed()
-
-
-@require_POST
-@entitled("market.replay")
-def feed_command(request: HttpRequest, run_id: int, command: str) -> HttpResponse:
-    """Pause, resume, stop a run or change its speed."""
-    owner = None if request.user.is_staff else request.user.pk
-    wishes = {"pause": "paused", "resume": "running", "stop": "stopped"}
-    try:
-        if command == "speed":
-            speed = _speed(request.POST.get("speed", ""))
-            control.command_run(run_id, speed=speed, owner=owner)
-        elif command in wishes:
-            control.command_run(run_id, desired=wishes[command], owner=owner)
-        else:
-            raise Http404
-    except control.FeedError as error:
-        return _refused(request, error)
-    return _to_feed()
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise control.FeedError("date", "choose one of the stored days") from None
-
-
-def _speed(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise control.FeedError("speed", f"{text!r} is not a number") from None
-
-
-def _refused(request: HttpRequest, error: control.FeedError) -> HttpResponse:
-    messages.error(request, f"Nothing was changed: {error}.")
-    return _to_feed()
-
-
-def _to_feed() -> HttpResponse:
-    return HttpResponseRedirect(reverse("market:feed"))

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pulse.settings")
@@ -17,6 +17,15 @@ app.conf.task_queues = [
     for name in ("live", "execution", "bulk", "ml", "alerts")
 ]
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def _load_numerics(sender: Any, **_: Any) -> None:
+    """Load numerics before the worker that answers requests takes the first of them."""
+    if "live" in sender.app.amqp.queues.consume_from:
+        from quant import warm
+
+        warm.warm_up()
 
 
 @setup_logging.connect

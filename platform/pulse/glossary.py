@@ -52,6 +52,39 @@ TERMS: Final[Mapping[str, Term]] = MappingProxyType(
             "Dollars of delta that dealers gain as a day passes with all else unchanged. On the "
             "last day it changes by the minute, so the figure per minute stands beside it.",
         ),
+        "sign_robust": Term(
+            "Under every assumption",
+            "A level carries a tick when it lies within half a strike step whichever assumption on "
+            "the dealers' side is made. Where calls are taken to be sold as well, all gamma is "
+            "short and there is no zero gamma, so that level can have no tick.",
+        ),
+        "pins": Term(
+            "Where it may settle",
+            "The chance of settling near each strike, from the volatility at the money: the "
+            "market's price of it, not a forecast. The score weighs it by the strike's share of "
+            "gamma, because hedging of dealers who are long gamma pulls towards the strike.",
+        ),
+        "fit_error": Term(
+            "Error of a fit",
+            "The root mean square distance between the fit and the middles of the quotes: in "
+            "volatility points, and in half-spreads, where 1 means that the fit is as far away "
+            "as the quote itself.",
+        ),
+        "good_fit": Term(
+            "Good fit",
+            "A smile free of butterfly arbitrage that meets its quotes within the limits that the "
+            "conventions name. One that does not says why, and is not used silently.",
+        ),
+        "arbitrage": Term(
+            "Arbitrage",
+            "Butterfly: a strike at which the smile implies a negative probability. Calendar: a "
+            "strike at which a later expiry has less total variance than an earlier one.",
+        ),
+        "skew": Term(
+            "25-delta skew",
+            "Volatility of the put with a delta of -0.25 less that of the call with 0.25, in "
+            "points, of the expiry nearest to thirty days.",
+        ),
         "rows_scored": Term(
             "Scored rows",
             "Rows on which every input that the tool needs was there. On the others it says "

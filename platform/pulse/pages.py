@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from market import selectors as market
 from market.computed import exposure_of
 from market.views import chosen_symbol, look_again, remember
-from pulse import assets, supervisor
+from pulse import assets, documents, supervisor
 from pulse.api.errors import CONTENT_TYPE, problem
 from pulse.guard import API
 from pulse.health import dependencies
@@ -112,6 +112,17 @@ def _workers() -> list[heartbeat.Life] | None:
         return list(heartbeat.read().values())
     except redis.RedisError:
         return None
+
+
+CONVENTIONS = Path("docs") / "quant.md"
+
+
+@require_GET
+@entitled(PUBLIC)
+def conventions(request: HttpRequest) -> HttpResponse:
+    """Show how every number is defined, with its source."""
+    made = documents.page(Path(settings.BASE_DIR) / CONVENTIONS)
+    return render(request, "pulse/conventions.html", {"document": made, "page": "conventions"})
 
 
 class Credit(NamedTuple):

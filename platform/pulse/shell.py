@@ -29,9 +29,12 @@ def palette(request: HttpRequest) -> list[dict[str, str]]:
         ("Dashboard", "dashboard", "g d"),
         ("Exposure", "market:exposure_home", "g e"),
         ("Option chain", "market:chain_home", "g c"),
+        ("Volatility surface", "market:surface_home", "g v"),
+        ("Data quality", "market:quality_home", ""),
         ("Tools", "tools:catalogue", "g t"),
         ("Feeds and replay", "market:feed", "g f"),
         ("REST API", "api-docs", ""),
+        ("Conventions of the numbers", "conventions", ""),
         ("Licences", "licences", ""),
     ]
     found = [
@@ -44,7 +47,11 @@ def palette(request: HttpRequest) -> list[dict[str, str]]:
             "href": reverse(name, args=[item["symbol"]]),
         }
         for item in selectors.symbols()
-        for what, name in (("exposure", "market:exposure"), ("option chain", "market:chain"))
+        for what, name in (
+            ("exposure", "market:exposure"),
+            ("option chain", "market:chain"),
+            ("volatility surface", "market:surface"),
+        )
     ]
     found += [
         {

@@ -231,6 +231,38 @@ class Supervisor:
             time.sleep(POLL)
         return False
 
+    def run_through(self, name: str, *argv: str, seconds: float) -> bool:
+        """Run a command to its end while the children are tended; return whether it went well.
+
+        A stop that is requested meanwhile stops the command too.
+        """
+        began = time.monotonic()
+        path = self.var / "log" / f"{name}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own argv
+                argv,
+                cwd=self.root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        ended = self.wait_for(lambda: process.poll() is not None, seconds)
+        if not ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(2)
+        well = ended and process.returncode == 0
+        took = f"{time.monotonic() - began:.1f} s"
+        say(name, f"done in {took}" if well else f"not done after {took}; {path} says why")
+        return well
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop has been requested."""
+        return self._stop
+
     def _write_state(self) -> None:
         now = time.monotonic()
         if now - self._state_written < 1.0:

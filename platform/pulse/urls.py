@@ -10,6 +10,7 @@ urlpatterns = [
     path("", pages.landing, name="landing"),
     path("dashboard/", pages.dashboard, name="dashboard"),
     path("status/", pages.status, name="status"),
+    path("conventions/", pages.conventions, name="conventions"),
     path("licences/", pages.licences, name="licences"),
     path("", include("accounts.urls")),
     path("", include("market.urls")),

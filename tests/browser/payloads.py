@@ -66,10 +66,9 @@ def head(symbol: str = "SPY") -> dict[str, Any]:
 
 @cache
 def exposure() -> dict[str, Any]:
-    from market.payloads import exposure_payload
-    from quant.exposure import profile
+    from market.bodies import exposure as bodies
 
-    return exposure_payload(profile(chain()), time=chain().time, spot=SPOT, head=head())
+    return bodies.exposure_body(chain(), time=chain().time, head=head())
 
 
 def no_interest(symbol: str) -> dict[str, Any]:
@@ -77,15 +76,84 @@ def no_interest(symbol: str) -> dict[str, Any]:
     body = {**exposure(), **head(symbol), "status": "no open interest", "hedging": None}
     body["totals"] = dict.fromkeys(body["totals"])
     body["levels"] = dict.fromkeys(body["levels"]) | {"zero_gamma_reason": "no open interest"}
-    return body | {"by_strike": [], "by_expiry": [], "profile": {"spots": [], "gamma": []}}
+    empty = {"by_strike": [], "by_expiry": [], "pins": None, "assumptions": [], "robust": {}}
+    return body | empty | {"profile": {"spots": [], "gamma": []}}
+
+
+def occ_symbols() -> list[str]:
+    whole = chain()
+    return [
+        f"SPY{place:06d}{'C' if right else 'P'}{round(strike * 1000):08d}"
+        for place, (strike, right) in enumerate(
+            zip(whole.strikes.tolist(), whole.is_call.tolist(), strict=True)
+        )
+    ]
 
 
 @cache
-def chain_body(expiry: str | None) -> dict[str, Any]:
-    from market.payloads import chain_payload
+def chain_body(expiry: str | None, raw: bool) -> dict[str, Any]:
+    from market.bodies import chain as bodies
+
+    return bodies.chain_body(chain(), occ_symbols(), head=head(), expiry=expiry, raw=raw)
+
+
+@cache
+def surface_body(expiry: str | None) -> dict[str, Any]:
+    from market.bodies import surface as bodies
+
+    return bodies.surface_body(chain(), time=chain().time, head=head(), expiry=expiry)
+
+
+@cache
+def contract_body(occ: str, greek: str) -> dict[str, Any]:
+    from market.bodies import contract as bodies
+
+    return bodies.contract_body(chain(), occ_symbols(), occ, head=head(), greek=greek)
+
+
+@cache
+def vendor_body() -> dict[str, Any]:
+    """A vendor whose clock runs half an hour longer and whose rho is per 1.00."""
+    from market.bodies import vendor as bodies
+    from quant import american, bsm
 
     whole = chain()
-    return chain_payload(whole, [f"C{i}" for i in range(len(whole))], head=head(), expiry=expiry)
+    vols = american.chain_vols(whole)
+    years = whole.years()
+    theirs = vols.mid * np.sqrt(years / (years + 30 / 525_600))
+    greeks = bsm.greeks(SPOT, whole.strikes, years, 0.04, 0.012, theirs, whole.is_call)
+    columns = {"vendor_iv": theirs, "vendor_delta": greeks.delta, "vendor_rho": greeks.rho}
+    found = bodies.vendor_body(whole, columns, time=whole.time, head=head(), tick=0.01)
+    assert found is not None
+    return found
+
+
+def timeline(symbol: str, at: datetime | None) -> dict[str, Any] | None:
+    if symbol == "DULL":
+        return None
+    times = [iso(OPEN + timedelta(minutes=i + 1)) for i in range(302)]
+    place = len(times) - 1
+    if at is not None:
+        place = max(0, min(place, int((at - OPEN).total_seconds() // 60) - 1))
+    steps = {step: place + step for step in (-15, -1, 1, 15)}
+    known = {step: times[to] if 0 <= to < len(times) else None for step, to in steps.items()}
+    return {
+        "day": "2026-11-20", "days": [("2026-11-20", times[-1]), ("2026-11-19", iso(OPEN))],
+        "times": times, "place": place, "time": times[place],
+        "back": [(15, known[-15]), (1, known[-1])], "ahead": [(1, known[1]), (15, known[15])],
+        "is_newest": at is None,
+    }  # fmt: skip
+
+
+@cache
+def series(symbol: str) -> dict[str, Any]:
+    found = prices(symbol)
+    wave = np.sin(np.arange(302) / 40.0)
+    return {
+        "time": found["time"], "last": found["close"], "gamma": (2e9 * wave).tolist(),
+        "zero_gamma": [None, *(SPOT - 1.5 + wave[1:]).tolist()],
+        "call_wall": [520.0] * 302, "put_wall": [505.0] * 302,
+    }  # fmt: skip
 
 
 def quote(symbol: str, *, stale: bool = False) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def state() -> dict[str, Any]:
 
 def fix_market() -> None:
     """Let the selectors answer with the fixed market instead of what feeds stored."""
-    from market import selectors
+    from market import selectors, views
     from record import remote
     from tests.browser import payloads
 
@@ -65,18 +65,28 @@ def fix_market() -> None:
     def call(task: str, *args: Any, user_id: int) -> dict[str, Any]:
         if state().get("away"):
             raise remote.Unavailable
-        if args[0] == "DULL":
-            return {"fault": "symbol", "detail": "no options"}
+        if args[0] == "DULL" or (task == "market.vendor" and args[0] != "SPY"):
+            return {"fault": "silent", "detail": "The snapshot carries nothing of the kind."}
+        made = {
+            "market.chain": lambda: payloads.chain_body(*args[1:3]),
+            "market.surface": lambda: payloads.surface_body(args[1]),
+            "market.contract": lambda: payloads.contract_body(*args[1:3]),
+            "market.vendor": payloads.vendor_body,
+            "market.exposure": payloads.exposure,
+        }
         try:
-            return payloads.chain_body(args[1])
+            return made[task]()
         except LookupError as error:
-            return {"fault": "expiry", "detail": str(error)}
+            part = "contract" if task == "market.contract" else "expiry"
+            return {"fault": part, "detail": str(error)}
 
     def owner() -> int:
         from accounts.models import User
 
         return User.objects.get(email="pro@pulse.example").pk
 
+    views.timeline = payloads.timeline
+    selectors.exposure_series = payloads.series
     selectors.symbols = symbols
     selectors.exposure_state = exposure_state
     selectors.quote_payload = lambda symbol, at=None: payloads.quote(

@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from . import checks
+from . import checks, payloads
 from .conftest import Site
 
 pytestmark = pytest.mark.browser
 
 TOOL = "/tools/gamma-wall-pin-collapse/"
+CONTRACT = payloads.occ_symbols()[85]
 PAGES = [
     ("/", "anon"),
     ("/accounts/login/", "anon"),
@@ -31,6 +32,14 @@ PAGES = [
     ("/exposure/GOOG/", "pro"),
     ("/chain/SPY/", "pro"),
     ("/chain/SPY/?set=greeks", "pro"),
+    ("/chain/SPY/?set=second&side=calls&units=raw", "free"),
+    (f"/chain/SPY/{CONTRACT}/?greek=gamma", "pro"),
+    ("/exposure/SPY/?greek=charm&at=2026-11-20T16:00:00Z", "pro"),
+    ("/surface/SPY/", "pro"),
+    ("/surface/SPY/?grid=strike&expiry=2026-12-18", "free"),
+    ("/quality/SPY/", "pro"),
+    ("/quality/GOOG/", "pro"),
+    ("/conventions/", "anon"),
     ("/tools/", "pro"),
     (TOOL, "pro"),
     ("/feed/", "pro"),
@@ -118,6 +127,7 @@ BUDGETS = [
     ("/dashboard/", "pro", 110),
     (TOOL, "pro", 110),
     ("/chain/SPY/?set=greeks&strikes=all", "pro", 110),
+    ("/surface/SPY/", "pro", 75),
 ]
 
 
@@ -160,7 +170,17 @@ def test_a_chosen_theme_beats_the_systems(browser, site, theme):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/dashboard/", "/exposure/SPY/", "/chain/SPY/", "/tools/", TOOL, "/feed/"]
+    "path",
+    [
+        "/",
+        "/dashboard/",
+        "/exposure/SPY/",
+        "/chain/SPY/",
+        "/surface/SPY/",
+        "/tools/",
+        TOOL,
+        "/feed/",
+    ],
 )
 def test_numbers_are_readable_without_scripts(browser, site, path):
     context = browser.new_context(java_script_enabled=False)
@@ -173,6 +193,7 @@ def test_numbers_are_readable_without_scripts(browser, site, path):
         "/dashboard/": "513.40",
         "/exposure/SPY/": "Net gamma exposure of SPY",
         "/chain/SPY/": "513",
+        "/surface/SPY/": "25-delta skew",
         "/tools/": "Vanna Shock Reversal",
         TOOL: "513.40",
         "/feed/": "full speed",

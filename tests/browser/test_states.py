@@ -12,6 +12,7 @@ from . import checks, payloads
 
 pytestmark = pytest.mark.browser
 TOOL = "/tools/gamma-wall-pin-collapse/"
+MARKET = ("exposure", "chain", "surface", "quality")
 
 
 @pytest.fixture
@@ -39,7 +40,9 @@ def opened(context, market):
         assert watched.foreign == []
 
 
-@pytest.mark.parametrize("path", ["/dashboard/", "/exposure/", "/chain/", "/feed/", TOOL])
+@pytest.mark.parametrize(
+    "path", ["/dashboard/", "/exposure/", "/chain/", "/surface/", "/quality/", "/feed/", TOOL]
+)
 def test_an_empty_market_says_what_to_do_next(market, opened, path):
     market.says(empty=True)
     page = opened(path)
@@ -59,7 +62,9 @@ def test_old_data_is_dimmed_and_says_its_age(market, opened):
     expect(page.locator("[data-live]")).to_have_class("stack is-stale")
 
 
-@pytest.mark.parametrize("path", ["/exposure/SPY/", "/chain/SPY/"])
+@pytest.mark.parametrize(
+    "path", ["/exposure/SPY/", "/chain/SPY/", "/surface/SPY/", "/quality/SPY/"]
+)
 def test_a_worker_that_is_away_breaks_nothing(market, opened, path):
     market.says(away=True)
     page = opened(path)
@@ -76,6 +81,55 @@ def test_missing_open_interest_is_said_and_not_guessed(opened):
 def test_an_underlying_without_options_has_no_chain(opened):
     page = opened("/chain/DULL/")
     expect(page.get_by_role("heading", name="No option chain of DULL")).to_be_visible()
+
+
+def test_a_smile_is_drawn_and_the_mesh_turns(opened):
+    page = opened("/surface/SPY/")
+    expect(page.locator("pulse-plot canvas")).to_have_count(1, timeout=10_000)
+    expect(page.locator("pulse-plot .legend")).to_contain_text("Fit used")
+    canvas = page.locator("vol-surface canvas")
+    picture = "(canvas) => canvas.toDataURL()"
+    before = canvas.evaluate(picture)
+    assert len(before) > 5000, "something is painted"
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    turned = canvas.evaluate(picture)
+    assert turned != before
+    page.get_by_role("button", name="Reset").click()
+    assert canvas.evaluate(picture) == before
+
+
+def test_the_slider_goes_back_in_stored_time(opened):
+    page = opened("/surface/SPY/")
+    slider = page.get_by_role("slider", name="Minute of the day")
+    slider.focus()
+    with page.expect_navigation(url="**at=2026-11-20T19*"):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator(".timeline")).to_contain_text("14:31 ET")
+    expect(page.locator(".timeline .badge-warn")).to_have_text("History")
+    assert page.locator("#refresh").count() == 0, "the past does not refresh"
+    page.get_by_role("link", name="Newest").click()
+    expect(page.locator(".timeline")).to_contain_text("14:32 ET")
+
+
+def test_a_contract_is_one_step_from_the_chain_and_a_greek_one_more(opened):
+    page = opened("/chain/SPY/?strikes=20")
+    page.get_by_role("link", name="Explain the 513 call").click()
+    expect(page.locator("h1")).to_contain_text("SPY 513 call")
+    page.get_by_role("link", name="Vanna").click()
+    expect(page.get_by_role("heading", name="Vanna elsewhere")).to_be_visible()
+    expect(page.locator("#c-grid table")).to_have_count(3)
+
+
+def test_a_contract_that_is_not_there_is_a_404(context, market):
+    market.sign_in(context, "pro")
+    watched = checks.Watched(context, market.address)
+    assert watched.visit("/chain/SPY/SPY000000C00000000/").status == 404
+
+
+def test_a_snapshot_without_vendor_figures_says_so(opened):
+    page = opened("/quality/GOOG/")
+    expect(page.locator("main .empty")).to_contain_text("No vendor's volatilities here")
 
 
 def test_an_expiry_that_is_gone_leads_to_the_nearest(opened):

@@ -138,7 +138,7 @@ def test_missing_values_leave_their_place_empty():
 
 def test_nothing_is_drawn_of_nothing():
     assert exposure.bars_by_strike({"symbol": "SPY", "by_strike": []}) == ""
-    assert exposure.gamma_profile({"profile": {"spots": [1.0], "gamma": [2.0]}}) == ""
+    assert exposure.over_spot({"profile": {"spots": [1.0], "gamma": [2.0]}}) == ""
     assert small.sparkline([None, 1.0], label="x") == ""
     assert small.histogram([("09:30", 0)], label="x") == ""
 
@@ -154,7 +154,7 @@ def test_at_most_so_many_strikes_around_spot():
 def test_profile_has_both_areas_and_a_zero_line():
     spots = [500.0 + i for i in range(21)]
     body = payload(profile={"spots": spots, "gamma": [(s - 503.5) * 1e8 for s in spots]})
-    figure = drawn(exposure.gamma_profile(body, label="words"))
+    figure = drawn(exposure.over_spot(body, label="words"))
     classes = [p.get("class") for p in figure.iter(f"{SVG}path")]
     assert classes == ["area-pos", "area-neg", "line"]
     assert "Zero gamma 503.50" in "".join(figure.itertext())
@@ -171,7 +171,7 @@ def test_no_figure_writes_a_style_or_a_script():
     body = payload(profile={"spots": [1.0, 2.0, 3.0], "gamma": [-1.0, 0.0, 1.0]})
     figures = [
         exposure.bars_by_strike(body),
-        exposure.gamma_profile(body),
+        exposure.over_spot(body),
         exposure.bars_by_strike(sample.illustration()),
         small.histogram([("a", 1), ("b", 3)], label="x"),
     ]
@@ -237,7 +237,7 @@ def test_heat_is_relative_to_the_column_and_keeps_its_sign():
 
 
 def test_every_greek_is_in_the_chain_once():
-    from quant.bsm import GREEKS
+    from quant.fields import GREEKS
 
     shown = [column.key for column in chain.SETS["greeks"][1]]
     assert sorted(shown) == sorted(name for name in GREEKS if name != "price")
@@ -245,7 +245,7 @@ def test_every_greek_is_in_the_chain_once():
 
 
 def test_units_of_greeks_are_those_of_quoted_numbers():
-    from quant.bsm import QUOTES
+    from quant.fields import QUOTES
 
     per_day = {c.key for c in chain.SETS["greeks"][1] if "/day" in c.unit}
     assert per_day == {name for name, quote in QUOTES.items() if quote.unit.endswith("per day")}

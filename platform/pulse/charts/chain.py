@@ -33,10 +33,21 @@ FORMATS: Final[Mapping[str, Callable[[Any], str]]] = {
 _PRICES: Final = (
     Column("bid", "Bid", "$", "Best bid", "price"),
     Column("ask", "Ask", "$", "Best ask", "price"),
+    Column("spread", "Width", "$", "Ask less bid", "price", heat=True),
     Column("iv", "IV", "%", "Implied volatility of the mid price, per year", "vol", heat=True),
+    Column("iv_spread", "IV width", "pt", "Volatility of the ask less that of the bid", "vol"),
+    Column("bid_size", "Bid size", "", "Contracts bid for", "count"),
+    Column("ask_size", "Ask size", "", "Contracts offered", "count"),
     Column("open_interest", "OI", "", "Open interest of the prior close", "count", heat=True),
     Column("volume", "Vol", "", "Volume of the session", "count", heat=True),
 )
+
+
+def _named(*keys: str) -> tuple[Column, ...]:
+    """Return price columns by their keys."""
+    return tuple(column for key in keys for column in _PRICES if column.key == key)
+
+
 _FIRST: Final = (
     Column("delta", "Delta", "", "Change of value per $1 of spot", "greek", heat=True),
     Column("vega", "Vega", "$/pt", "Change of value per volatility point", "greek", heat=True),
@@ -74,9 +85,9 @@ _THIRD: Final = (
 )
 SETS: Final[Mapping[str, tuple[str, tuple[Column, ...]]]] = {
     "price": ("Price", _PRICES),
-    "first": ("1st order", (_PRICES[0], _PRICES[1], _PRICES[2], *_FIRST)),
-    "second": ("2nd order", (_PRICES[2], *_SECOND)),
-    "third": ("3rd order", (_PRICES[2], *_THIRD)),
+    "first": ("1st order", (*_named("bid", "ask", "spread", "iv", "open_interest"), *_FIRST)),
+    "second": ("2nd order", (*_named("iv"), *_SECOND)),
+    "third": ("3rd order", (*_named("iv"), *_THIRD)),
     "greeks": ("All 13 Greeks", (*_FIRST, *_SECOND, *_THIRD)),
 }
 DEFAULT_SET: Final = "first"
@@ -91,13 +102,48 @@ class Cell(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One strike: cells of the call from the outside in, of the put from the inside out."""
+    """One strike: cells of the call from the outside in, of the put from the inside out.
+
+    `call` and `put` are the contracts' symbols, empty where there is none.
+    """
 
     strike: float
     text: str
     classes: str
     calls: Sequence[Cell]
     puts: Sequence[Cell]
+    call: str
+    put: str
+
+
+def in_units(columns: Sequence[Column], units: Mapping[str, str], *, raw: bool) -> list[Column]:
+    """Return the columns with the raw units of a payload in the head of each Greek."""
+    if not raw:
+        return list(columns)
+    return [
+        column._replace(unit=_RAW.get(units[column.key], units[column.key]))
+        if column.show == "greek"
+        else column
+        for column in columns
+    ]
+
+
+_RAW: Final[Mapping[str, str]] = {
+    "$ per $": "",
+    "$ per 1.00 vol": "$/1.00",
+    "$ per year": "$/yr",
+    "$ per 1.00 rate": "$/1.00",
+    "delta per $": "per $",
+    "delta per year": "/yr",
+    "delta per 1.00 vol": "/1.00",
+    "$ per vol^2": "$/1.00²",
+    "$ per vol pt^2": "$/pt²",
+    "gamma per $": "per $²",
+    "gamma per 1.00 vol": "/1.00",
+    "gamma per year": "/yr",
+    "$ per vol^3": "$/1.00³",
+}
+"""Units as short as a column's head has to be."""
 
 
 def heat(value: Any, reach: float) -> str:
@@ -146,7 +192,9 @@ def lines(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], spot: An
         calls = [_cell(row, "call", column, reach) for column in reversed(columns)]
         puts = [_cell(row, "put", column, reach) for column in columns]
         text = number(strike, 0 if whole else 2)
-        found.append(Line(strike, text, "at-spot" if crossed else "", calls, puts))
+        call, put = (str((row.get(right) or {}).get("occ") or "") for right in ("call", "put"))
+        classes = "at-spot" if crossed else ""
+        found.append(Line(strike, text, classes, calls, puts, call, put))
     return found
 
 

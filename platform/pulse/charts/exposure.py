@@ -1,4 +1,4 @@
-"""Figures of dealer exposure: bars by strike and the gamma profile over spot."""
+"""Figures of dealer exposure: bars by strike, and one exposure over spot."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ TAG_GAP: Final = 14.0
 PROFILE_HEIGHT: Final = 236.0
 ROOM: Final = 0.32  # share of the width that a level's name needs
 LABELS: Final = -8  # in the left gutter
-UNITS: Final = {"gamma": "$ per 1%", "vanna": "$ per vol point", "charm": "$ per day"}
+UNITS: Final = {
+    "gamma": "$ per 1%",
+    "vanna": "$ per vol point",
+    "charm": "$ per day",
+    "delta": "$ of delta",
+}
+OVER_SPOT: Final = {"gamma": "gamma", "vanna": "vanna", "charm": "charm_day", "delta": "delta"}
 
 Row = Mapping[str, Any]
 
@@ -168,14 +174,9 @@ def _value_axis(reach: float, height: float) -> list[str]:
     ]
 
 
-def gamma_profile(payload: Mapping[str, Any], *, label: str = "") -> str:
-    """Return total gamma as a function of spot, with its zero crossings marked."""
-    profile = payload.get("profile") or {}
-    points = [
-        (float(x), y)
-        for x, raw in zip(profile.get("spots") or [], profile.get("gamma") or [], strict=False)
-        if (y := finite(raw)) is not None
-    ]
+def over_spot(payload: Mapping[str, Any], *, greek: str = "gamma", label: str = "") -> str:
+    """Return one total exposure as a function of spot, with spot and zero gamma marked."""
+    points = points_over_spot(payload, greek)
     if len(points) < 3:
         return ""
     low, high = points[0][0], points[-1][0]
@@ -199,6 +200,17 @@ def gamma_profile(payload: Mapping[str, Any], *, label: str = "") -> str:
     drawn = [inner, *_profile_marks(payload, low, high)]
     drawn += _profile_axis(floor, roof, zero, (top, bottom))
     return svg.figure(label, *drawn, height=PROFILE_HEIGHT, kind="profile")
+
+
+def points_over_spot(payload: Mapping[str, Any], greek: str) -> list[tuple[float, float]]:
+    """Return spots and the exposure there, those that are known."""
+    profile = payload.get("profile") or {}
+    values = profile.get(OVER_SPOT[greek]) or []
+    return [
+        (float(x), y)
+        for x, raw in zip(profile.get("spots") or [], values, strict=False)
+        if (y := finite(raw)) is not None
+    ]
 
 
 def _half(points: Sequence[tuple[float, float]], place: Any, zero: float, positive: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pulse.charts.exposure import UNITS
+from pulse.charts.exposure import UNITS, points_over_spot
 from pulse.charts.format import finite, number, percent, short
 
 
@@ -41,15 +41,33 @@ def strikes(payload: Mapping[str, Any], greek: str) -> str:
     return "; ".join(parts) + "."
 
 
-def profile(payload: Mapping[str, Any]) -> str:
-    """Return what the gamma profile shows."""
+def over_spot(payload: Mapping[str, Any], greek: str) -> str:
+    """Return what an exposure over spot shows."""
+    if greek != "gamma":
+        points = points_over_spot(payload, greek)
+        if not points:
+            return f"Total {greek} over spot is not known."
+        low, high = points[0], points[-1]
+        return (
+            f"Total {greek} from {money(low[1])} at {number(low[0], 0)} to {money(high[1])} "
+            f"at {number(high[0], 0)}."
+        )
     levels = payload.get("levels") or {}
     zero = finite(levels.get("zero_gamma"))
     if zero is None:
-        reason = str(levels.get("zero_gamma_reason") or "no crossing")
-        return f"Total gamma over spot has no zero crossing in this range ({reason})."
+        reason = zero_reason(levels.get("zero_gamma_reason"))
+        return f"Total gamma over spot has no zero crossing in this range: {reason}."
     where = distance(zero, payload.get("spot"))
     return f"Total gamma changes sign at {number(zero)}, {where}."
+
+
+def zero_reason(reason: Any) -> str:
+    """Return in words why there is no zero gamma."""
+    known = {
+        "always_short": "short gamma everywhere in range",
+        "always_long": "long gamma everywhere in range",
+    }
+    return known.get(str(reason), str(reason or "not known").replace("_", " "))
 
 
 def regime(payload: Mapping[str, Any]) -> str:

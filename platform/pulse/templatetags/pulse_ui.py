@@ -19,6 +19,7 @@ register = template.Library()
 register.filter("side", fmt.side)
 register.filter("hours", fmt.span)
 register.filter("age", fmt.age)
+register.filter("zero_reason", words.zero_reason)
 
 
 @register.filter
@@ -120,19 +121,6 @@ def strikes_words(payload: dict[str, Any], greek: str = "gamma") -> str:
     return words.strikes(payload, greek)
 
 
-@register.simple_tag
-def profile_figure(payload: dict[str, Any]) -> SafeString:
-    """Draw gamma over spot."""
-    drawn = exposure.gamma_profile(payload, label=words.profile(payload))
-    return mark_safe(drawn)  # noqa: S308 - built by pulse.charts.svg, which escapes
-
-
-@register.simple_tag
-def profile_words(payload: dict[str, Any]) -> str:
-    """Say what the gamma profile shows."""
-    return words.profile(payload)
-
-
 @register.filter
 def regime(payload: dict[str, Any]) -> str:
     """Say what the sign of total gamma means."""
@@ -167,16 +155,20 @@ def chain_sets() -> list[tuple[str, str]]:
 
 
 @register.simple_tag
-def chain_grid(chain: dict[str, Any], columns: str, strikes: str) -> dict[str, Any]:
-    """Return the chain's columns and lines."""
-    _, chosen = chain_table.SETS[columns]
+def chain_grid(
+    chain: dict[str, Any], columns: str, strikes: str, side: str = "both", units: str = "quoted"
+) -> dict[str, Any]:
+    """Return the chain's columns and lines; `side` is which of calls and puts are shown."""
+    chosen = chain_table.in_units(chain_table.SETS[columns][1], chain["units"], raw=units == "raw")
     rows = chain_table.around(chain["rows"], chain.get("spot"), chain_table.STRIKES[strikes])
     return {
         "columns": chosen,
         "mirrored": list(reversed(chosen)),
         "lines": chain_table.lines(rows, chosen, chain.get("spot")),
-        "span": len(chosen),
+        "span": len(chosen) + 1,
         "left_out": len(chain["rows"]) - len(rows),
+        "calls": side != "puts",
+        "puts": side != "calls",
     }
 
 
@@ -298,13 +290,6 @@ def _allows(user: Any, name: str) -> bool:
 def greek_unit(greek: str) -> str:
     """Return the unit of an exposure."""
     return exposure.UNITS[greek]
-
-
-@register.simple_tag
-def profile_rows(payload: dict[str, Any]) -> list[tuple[float, float]]:
-    """Return the points of the gamma profile."""
-    profile = payload.get("profile") or {}
-    return list(zip(profile.get("spots") or [], profile.get("gamma") or [], strict=False))
 
 
 @register.simple_tag(takes_context=True)

@@ -7,11 +7,12 @@
 import { live } from "../live/live.js";
 import { eastern, number } from "../lib/format.js";
 import { isPaused } from "../lib/pause.js";
+import { token } from "../lib/tokens.js";
 
 const SHAPES = {
-  1: { position: "belowBar", shape: "arrowUp", token: "--up" },
-  "-1": { position: "aboveBar", shape: "arrowDown", token: "--down" },
-  0: { position: "aboveBar", shape: "circle", token: "--info" },
+  1: { position: "belowBar", shape: "arrowUp", ink: "--up" },
+  "-1": { position: "aboveBar", shape: "arrowDown", ink: "--down" },
+  0: { position: "aboveBar", shape: "circle", ink: "--info" },
 };
 
 class PulseChart extends HTMLElement {
@@ -81,8 +82,8 @@ class PulseChart extends HTMLElement {
 
   #marks() {
     const marks = this.data.marks.map(({ time, side, text }) => {
-      const { position, shape, token } = SHAPES[side];
-      return { time, position, shape, text, color: this.#token(token) };
+      const { position, shape, ink } = SHAPES[side];
+      return { time, position, shape, text, color: token(this, ink) };
     });
     this.markers.setMarkers(marks);
   }
@@ -93,22 +94,12 @@ class PulseChart extends HTMLElement {
     this.#marks();
   }
 
-  /** A token's value as a color that a canvas understands, whatever function it was written with. */
-  #token(name) {
-    const probe = document.createElement("span");
-    probe.style.color = `var(${name})`;
-    this.append(probe);
-    const color = getComputedStyle(probe).color;
-    probe.remove();
-    return color;
-  }
-
   #options() {
-    const line = this.#token("--line-soft");
+    const line = token(this, "--line-soft");
     return {
       layout: {
         background: { color: "transparent" },
-        textColor: this.#token("--ink-3"),
+        textColor: token(this, "--ink-3"),
         fontFamily: getComputedStyle(this).fontFamily,
         fontSize: 11,
         attributionLogo: false,
@@ -131,8 +122,8 @@ class PulseChart extends HTMLElement {
   }
 
   #candles() {
-    const up = this.#token("--up");
-    const down = this.#token("--down");
+    const up = token(this, "--up");
+    const down = token(this, "--down");
     return {
       upColor: "transparent",
       borderUpColor: up,
@@ -140,7 +131,7 @@ class PulseChart extends HTMLElement {
       downColor: down,
       borderDownColor: down,
       wickDownColor: down,
-      priceLineColor: this.#token("--accent"),
+      priceLineColor: token(this, "--accent"),
     };
   }
 }

@@ -1,5 +1,6 @@
 /** Option chain: the table is drawn again by the server as the channel moves. */
 
+import "../ui/timeline.js";
 import { refreshOn } from "../wire/refresh.js";
 
 const symbol = document.querySelector("[data-live]")?.dataset.live;
@@ -12,6 +13,7 @@ function center() {
   if (!spot) return;
   region.scrollTop = spot.offsetTop - region.clientHeight / 2;
   const beside = spot.closest("tr").cells[spot.cellIndex + 1];
+  if (!beside) return; // calls alone: the strike stands at the end
   region.scrollLeft = beside.offsetLeft - spot.offsetWidth / 2 - region.clientWidth / 2;
 }
 

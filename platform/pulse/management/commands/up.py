@@ -14,6 +14,7 @@ from pulse import preparation, supervisor
 from pulse.embedded import ServerFailedError
 from pulse.supervisor import AlreadyRunningError, Supervisor, say
 
+COMPILE_S = 600
 MANAGE = (sys.executable, "-W", "ignore", "manage.py")
 
 
@@ -80,6 +81,10 @@ class Command(BaseCommand):
 
     def start_others(self, house: Supervisor, options: dict[str, Any]) -> None:
         """Start the workers, the beat and the feeds."""
+        # The web is served meanwhile; once compiled, this takes two seconds.
+        house.run_through("numerics", sys.executable, "-m", "quant.warm", seconds=COMPILE_S)
+        if house.stopping:
+            return
         celery = (sys.executable, "-W", "ignore", "-m", "celery", "-A", "pulse")
         worker = (*celery, "worker", "--loglevel", "WARNING", "--without-gossip")
         house.add("live", *worker, "-Q", "live", "-P", "threads", "-c", "2", "-n", "live@%h")

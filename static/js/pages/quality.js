@@ -1,0 +1,3 @@
+/** Data quality: going back in stored time. */
+
+import "../ui/timeline.js";
