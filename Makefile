@@ -50,7 +50,12 @@ lint: $(VENV)/.dev
 	@PULSE_MODE=test $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/python -m pytest -q tests/pulse/test_templates.py
 
-bench: $(VENV)/.dev
+$(VENV)/.bench: $(VENV)/.dev
+	@echo "Installing the peers of the benchmarks"
+	@$(PIP) install -c constraints.txt -e ".[bench]"
+	@touch $@
+
+bench: $(VENV)/.bench
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean:
