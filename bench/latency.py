@@ -12,11 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -69,58 +65,33 @@ def report(name: str, values: list[float]) -> None:
     print(f"{name:<28} n {len(values):>4}  median {middle:6.0f} ms  p95 {high:6.0f} ms")
 
 
-def started(log: Path, seconds: float) -> str:
-    """Return the address that the supervisor printed."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = re.search(r"served at (http://\S+)", log.read_text())
-        if found:
-            return found[1]
-        time.sleep(0.2)
-    raise SystemExit(log.read_text())
-
-
 def main() -> None:
     """Measure."""
     from browser.chromium import FLAGS, find_chromium
     from playwright.sync_api import sync_playwright
 
     from accounts.demo import DEMO_PASSWORD
+    from bench.support.house import served
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=6.0)
     parser.add_argument("--seed", type=int, default=21)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="pulse-bench-") as folder:
-        log = Path(folder) / "up.log"
-        with log.open("wb") as out:
-            running = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "manage.py", "up", "--seed", str(options.seed)],
-                cwd=ROOT,
-                stdout=out,
-                stderr=out,
-                env={**os.environ, "PULSE_VAR": folder},
-            )
-        try:
-            address = started(log, 120)
-            with sync_playwright() as play:
-                browser = play.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-                page = browser.new_page()
-                page.goto(f"{address}/accounts/login/")
-                page.fill("input[name=login]", "proplus@pulse.example")
-                page.fill("input[name=password]", DEMO_PASSWORD)
-                page.press("input[name=password]", "Enter")
-                page.wait_for_url("**/dashboard/**")
-                page.wait_for_selector("#signal-log ol", state="attached", timeout=60_000)
-                time.sleep(SETTLE_S)
-                page.evaluate(WATCH)
-                time.sleep(options.minutes * 60)
-                signals = page.evaluate("() => window.__signals()")
-                quotes = page.evaluate("() => window.__quotes")
-                browser.close()
-        finally:
-            running.send_signal(signal.SIGINT)
-            running.wait(20)
+    with served("--seed", str(options.seed)) as address, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        page = browser.new_page()
+        page.goto(f"{address}/accounts/login/")
+        page.fill("input[name=login]", "proplus@pulse.example")
+        page.fill("input[name=password]", DEMO_PASSWORD)
+        page.press("input[name=password]", "Enter")
+        page.wait_for_url("**/dashboard/**")
+        page.wait_for_selector("#signal-log ol", state="attached", timeout=60_000)
+        time.sleep(SETTLE_S)
+        page.evaluate(WATCH)
+        time.sleep(options.minutes * 60)
+        signals = page.evaluate("() => window.__signals()")
+        quotes = page.evaluate("() => window.__quotes")
+        browser.close()
     report("snapshot to quote painted", quotes)
     report("snapshot to signal painted", signals)
 

@@ -14,11 +14,15 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
 TARGET = ROOT / "docs" / "screenshots"
 EMAIL, PASSWORD = "pro@pulse.example", "pulse-demo-2026"
+CONTRACT = "the first contract that the chain leads to"
 PAGES = {
     "dashboard": "/dashboard/",
     "exposure": "/exposure/",
     "chain": "/chain/",
     "greeks": "/chain/?set=greeks",
+    "surface": "/surface/",
+    "contract": CONTRACT,
+    "conventions": "/conventions/",
     "tools": "/tools/",
     "tool": "/tools/gamma-wall-pin-collapse/",
     "feeds": "/feed/",
@@ -41,6 +45,9 @@ def shoot(browser: Browser, address: str, theme: str, width: int) -> None:
     page = context.new_page()
     sign_in(page, address)
     for name, path in PAGES.items():
+        if path == CONTRACT:
+            page.goto(address + "/chain/")
+            path = page.locator(".chain tr.at-spot td.go a").first.get_attribute("href")
         page.goto(address + path)
         page.wait_for_timeout(SETTLE_MS)
         page.screenshot(path=TARGET / f"{name}-{theme}-{width}.png")
