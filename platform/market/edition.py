@@ -9,6 +9,7 @@ from pathlib import Path
 import quant
 from market import bodies
 from market.selectors import Place
+from market.store import snapshot_digest
 
 _LENGTH = 12
 
@@ -31,5 +32,6 @@ def edition() -> str:
 def tag(name: str, place: Place, *parts: object) -> str:
     """Return the name of a body: which figures, of which snapshot, seen in which run, how."""
     run = None if place.run is None else place.run.pk
-    spelled = ":".join(map(str, (edition(), name, place.id, run, *parts)))
+    held = snapshot_digest(place.id)
+    spelled = ":".join(map(str, (edition(), name, place.id, held, run, *parts)))
     return hashlib.sha256(spelled.encode()).hexdigest()[:32]

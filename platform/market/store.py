@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import MD5
 
 from market import packing
 from market import snapshot as shapes
@@ -122,6 +123,12 @@ def _known(
     """Return the snapshots that were known at an instant, newest first."""
     rows = _rows(symbol, source=source, run=run).filter(time__lte=at, known_at__lte=at)
     return rows.order_by("-time", "-id")
+
+
+def snapshot_digest(pk: int) -> str:
+    """Return a digest of what a stored snapshot holds: a later import may add to it in place."""
+    found = Snapshot.objects.filter(pk=pk).values_list(MD5("payload"), "layout_id").get()
+    return f"{found[0]}-{found[1]}"
 
 
 def load_snapshot(pk: int) -> SnapshotData:

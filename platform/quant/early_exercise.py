@@ -73,7 +73,8 @@ class _Engines:
 
         start = ql.Date(1, ql.January, 2020)
         end = start + 365
-        ql.Settings.instance().evaluationDate = start
+        self._settings, self._today = ql.Settings.instance(), start
+        self._settings.evaluationDate = start
         day, calendar = ql.Actual365Fixed(), ql.NullCalendar()
         self.quotes = [ql.SimpleQuote(value) for value in (1.0, 0.05, 0.0, 0.2)]
         spot, rate, dividend, vol = (ql.QuoteHandle(quote) for quote in self.quotes)
@@ -108,6 +109,9 @@ class _Engines:
         return option
 
     def value(self, unit: Unit, kind: str) -> float:
+        # The library's date is one for the whole process: others that use it may have moved it.
+        if self._settings.evaluationDate != self._today:
+            self._settings.evaluationDate = self._today
         for quote, number in zip(self.quotes, unit[:4], strict=True):
             quote.setValue(number)
         return float(self._options[kind, unit.is_call].NPV())

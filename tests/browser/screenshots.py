@@ -45,10 +45,9 @@ def shoot(browser: Browser, address: str, theme: str, width: int) -> None:
     page = context.new_page()
     sign_in(page, address)
     for name, path in PAGES.items():
+        page.goto(address + ("/chain/" if path == CONTRACT else path))
         if path == CONTRACT:
-            page.goto(address + "/chain/")
-            path = page.locator(".chain tr.at-spot td.go a").first.get_attribute("href")
-        page.goto(address + path)
+            page.locator(".chain tr.at-spot td.go a").first.click()
         page.wait_for_timeout(SETTLE_MS)
         page.screenshot(path=TARGET / f"{name}-{theme}-{width}.png")
     context.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -11,7 +12,7 @@ from django.test import Client
 
 from accounts.models import User
 from market import framestore, store
-from market.models import Instrument
+from market.models import Instrument, Snapshot
 from quant import bsm
 from tests.live_worker import live_worker  # noqa: F401 - a fixture
 from tests.market.feed.recorded import DAY, recorded
@@ -155,6 +156,19 @@ def test_what_has_not_changed_is_304_and_no_worker_is_asked(day, pro, live_worke
     assert next_minute.status_code == 200
     assert next_minute["ETag"] != first["ETag"]
     assert "private" in first["Cache-Control"]
+
+
+def test_a_snapshot_that_a_later_import_adds_to_is_another_answer(day, pro, live_worker):  # noqa: F811
+    path = f"/api/v1/market/TEST/chain?at={THIRD}"
+    first = pro.get(path)
+    row = Snapshot.objects.order_by("time")[2]
+    data = store.load_snapshot(row.pk)
+    wider = {"asks": data.columns["asks"] + 1.0}
+    store.write_snapshots([replace(data, id=None, columns={**data.columns, **wider})])
+    assert store.load_snapshot(row.pk).columns["asks"][0] == data.columns["asks"][0] + 1.0
+    again = pro.get(path, headers={"if-none-match": first["ETag"]})
+    assert again.status_code == 200
+    assert again.json()["rows"][0]["call"]["spread"] > first.json()["rows"][0]["call"]["spread"]
 
 
 def test_an_etag_is_of_the_question_too(day, pro, live_worker):  # noqa: F811

@@ -267,3 +267,13 @@ def test_a_european_chain_is_left_alone(chain_of):
     np.testing.assert_allclose(
         chain.spot * np.exp((r - q) * chain.years()), vols.forward, rtol=1e-14
     )
+
+
+def test_another_date_in_the_library_that_others_share_changes_nothing():
+    asked = (100.0, 105.0, 0.4, 0.05, 0.01, 0.3, False)
+    before = american.price(*asked).price.item()
+    try:
+        ql.Settings.instance().evaluationDate = ql.Date(2, 1, 2024)
+        assert american.price(*asked).price.item() == before
+    finally:
+        ql.Settings.instance().evaluationDate = ql.Date(1, 1, 2020)
