@@ -201,39 +201,46 @@ def calibrate_many(
     if not smiles:
         return []
     strikes, sigma, weights, offsets = joined([(K, iv, given) for K, _, _, iv, given in smiles])
-    forwards, years = np.array([(F, T) for _, F, T, _, _ in smiles], dtype=np.float64).T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x = np.log(strikes / np.repeat(forwards, np.diff(offsets)))
+    forwards, years = (np.array([smile[i] for smile in smiles], dtype=np.float64) for i in (1, 2))
     roots = np.sqrt(years)
     out = np.empty((len(smiles), 8))
     in_chunks(
         lambda span: kernels.sabr_kernel(
-            span, offsets, x, sigma, weights, roots, beta, MOST_NU, LEAST_POINTS, out
+            span, offsets, strikes, sigma, weights, forwards, roots, beta, MOST_NU, LEAST_POINTS,
+            out,
         ),
         len(smiles),
         grain=64,
         threads=threads,
-    )
-    per_root = 1.0 / roots
-    scaled = forwards ** (1.0 - beta) * per_root
+    )  # fmt: skip
+    faults = _faults(out)
+    out[:, 0] *= forwards ** (1.0 - beta)
+    out[:, [0, 2, 3, 4]] /= roots[:, np.newaxis]
     return [
-        None if row[7] < LEAST_POINTS else _fit(row, beta, one, factor)
-        for row, one, factor in zip(out.tolist(), per_root.tolist(), scaled.tolist(), strict=True)
+        None
+        if points < LEAST_POINTS
+        else SABRFit(SABR(alpha, beta, rho, nu), rms, worst, int(points), fault)
+        for (alpha, rho, nu, rms, worst, _, _, points), fault in zip(
+            out.tolist(), faults, strict=True
+        )
     ]
 
 
-def _fit(row: list[float], beta: float, per_root: float, scaled: float) -> SABRFit:
-    """Return a solution with its errors, and what speaks against it."""
-    alpha, rho, nu, rms, worst, least, grown, points = row
-    fault = None
-    if not least > 0.0:
-        fault = "the expansion gives a volatility that is not above zero"
-    elif abs(grown - 1.0) > MOST_CORRECTION:
-        fault = f"the time correction reaches {grown:.2f}"
-    elif nu >= MOST_NU * (1.0 - 1e-9):
-        fault = f"nu sqrt(T) is at its bound of {MOST_NU}"
-    parameters = SABR(alpha * scaled, beta, rho, nu * per_root)
-    return SABRFit(parameters, rms * per_root, worst * per_root, int(points), fault)
+def _faults(out: FloatArray) -> list[str | None]:
+    """Return what speaks against each solution of the kernel, in units without time."""
+    with np.errstate(invalid="ignore"):
+        low = ~(out[:, 5] > 0.0)
+        long = np.abs(out[:, 6] - 1.0) > MOST_CORRECTION
+        steep = out[:, 2] >= MOST_NU * (1.0 - 1e-9)
+    found: list[str | None] = [None] * len(out)
+    for place in np.flatnonzero(low | long | steep).tolist():
+        if low[place]:
+            found[place] = "the expansion gives a volatility that is not above zero"
+        elif long[place]:
+            found[place] = f"the time correction reaches {out[place, 6]:.2f}"
+        else:
+            found[place] = f"nu sqrt(T) is at its bound of {MOST_NU}"
+    return found
 
 
 def butterfly(parameters: SABR, F: float, T: float, reach: float) -> Butterfly:

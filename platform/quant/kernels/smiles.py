@@ -33,10 +33,10 @@ _LEAST_CORRELATION = 0.9995
 
 @inlined
 def _gather(
-    k: FloatArray, iv: FloatArray, weight: FloatArray, at: int, end: int,
+    k: FloatArray, iv: FloatArray, weight: FloatArray, at: int, end: int, least: float,
     x: FloatArray, vol: FloatArray, w: FloatArray,
 ) -> int:  # fmt: skip
-    """Copy a smile's usable points, ascending in k; return how many there are.
+    """Copy a smile's usable points, those of k above `least`, ascending; return how many.
 
     The weights are those of errors, not of squares, and their squares average one; an empty
     `weight` makes all of them one.
@@ -44,7 +44,7 @@ def _gather(
     count, total = 0, 0.0
     for i in range(at, end):
         own = weight[i] if weight.size else 1.0
-        if abs(k[i]) < math.inf and 0.0 < iv[i] < math.inf and 0.0 < own < math.inf:
+        if least < k[i] < math.inf and 0.0 < iv[i] < math.inf and 0.0 < own < math.inf:
             place = count
             while place > 0 and x[place - 1] > k[i]:
                 x[place], vol[place], w[place] = x[place - 1], vol[place - 1], w[place - 1]
@@ -104,7 +104,7 @@ def points_kernel(
     out : (2,) float64
         How many there are, and the at-the-money total volatility.
     """
-    count = _gather(k, iv, weight, 0, k.size, x, vol, w)
+    count = _gather(k, iv, weight, 0, k.size, -math.inf, x, vol, w)
     out[0] = count
     out[1] = _in_units(x, vol, count, root_years)[1] if count else 1.0
 
@@ -325,7 +325,8 @@ def svi_kernel(
     x, vol, weight = np.empty(longest), np.empty(longest), np.empty(longest)
     for one in range(max(0, span[0]), span[1]):
         at = 0
-        end = _gather(k, iv, weights, offsets[one], offsets[one + 1], x, vol, weight)
+        first, last = offsets[one], offsets[one + 1]
+        end = _gather(k, iv, weights, first, last, -math.inf, x, vol, weight)
         out[one, 7] = end
         if end < least_points:
             continue
@@ -512,14 +513,16 @@ def _sabr_judged(
 
 
 @kernel(
-    INTS, INTS, VECTOR, VECTOR, VECTOR, VECTOR, types.float64, types.float64, types.int64, MATRIX
-)
+    INTS, INTS, VECTOR, VECTOR, VECTOR, VECTOR, VECTOR, types.float64, types.float64, types.int64,
+    MATRIX,
+)  # fmt: skip
 def sabr_kernel(
     span: IntArray,
     offsets: IntArray,
-    k: FloatArray,
+    K: FloatArray,
     iv: FloatArray,
     weights: FloatArray,
+    forwards: FloatArray,
     root_years: FloatArray,
     beta: float,
     most_nu: float,
@@ -532,10 +535,10 @@ def sabr_kernel(
     ----------
     offsets : (smiles + 1,) int64
         Where each smile's points begin.
-    k, iv, weights : (points,) float64
-        ln(K/F), volatility per square root of a year, weight of its squared error (empty for
+    K, iv, weights : (points,) float64
+        Strikes, volatility per square root of a year, weight of its squared error (empty for
         equal ones); those that are not finite or not above zero are passed over.
-    root_years : (smiles,) float64
+    forwards, root_years : (smiles,) float64
     most_nu : float
         Bound of nu in units without time, as in `sabr_point`.
     least_points : int
@@ -553,11 +556,12 @@ def sabr_kernel(
     x, vol, weight = np.empty(longest), np.empty(longest), np.empty(longest)
     for one in range(max(0, span[0]), span[1]):
         at = 0
-        end = _gather(k, iv, weights, offsets[one], offsets[one + 1], x, vol, weight)
+        end = _gather(K, iv, weights, offsets[one], offsets[one + 1], 0.0, x, vol, weight)
         out[one, 7] = end
         if end < least_points:
             continue
         for i in range(end):
+            x[i] = math.log(x[i] / forwards[one])
             vol[i] *= root_years[one]
         _sabr_start(x, vol, end, beta, most_nu, p)
         cost = _sabr(x, vol, weight, at, end, beta, p, s, sums)
