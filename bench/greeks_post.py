@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import http.cookiejar
+import os
 import sys
 import time
 import urllib.parse
@@ -22,10 +23,11 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from accounts.demo import DEMO_PASSWORD
 from bench.support import timing
 from bench.support.house import served
 from quant import bsm
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pulse.settings")
 
 CONTRACTS = 10_000
 GOAL_MS = 150.0
@@ -41,6 +43,8 @@ class Caller:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
         login = f"{address}/accounts/login/"
         self._opener.open(login).read()
+        from accounts.demo import DEMO_PASSWORD
+
         form = {"login": "pro@pulse.example", "password": DEMO_PASSWORD, **self._token()}
         body = urllib.parse.urlencode(form).encode()
         self._opener.open(urllib.request.Request(login, body, {"Referer": login})).read()

@@ -78,7 +78,7 @@ def _columns(given: Any) -> tuple[dict[str, Sequence[Any]], bool]:
         if not all(isinstance(values, list) for values in given.values()):
             raise TableError("contracts", "is an object with a field that is not a list")
         return dict(zip(known_columns(list(given)), given.values(), strict=True)), False
-    if not isinstance(given, list) or not all(isinstance(row, dict) for row in given):
+    if not isinstance(given, list) or not set(map(type, given)) <= {dict}:
         raise TableError("contracts", "is neither a list of objects nor an object of lists")
     names = list(dict.fromkeys(name for row in given for name in row))
     own = known_columns(names)
