@@ -280,9 +280,9 @@ class _Reader:
         # At once where every cell is a word that is known, else cell by cell.
         given = self.values(name)
         if set(map(type, given)) <= {str}:
-            words = {word: known.get(word.strip().lower()) for word in set(given)}
-            if None not in words.values():
-                return np.array([words[word] for word in given], dtype=np.bool_)
+            meant = {word: known.get(word.strip().lower()) for word in set(given)}
+            if None not in meant.values():
+                return np.array([meant[word] for word in given], dtype=np.bool_)
         for row, value in enumerate(self.values(name)):
             key = value.strip().lower() if isinstance(value, str) else value
             found = known.get(key) if isinstance(key, (str, bool)) else None
