@@ -34,6 +34,14 @@ def test_rows_come_back_in_order_of_time_and_of_coming(given_rows, run_rows):
     assert got["values"].tolist() == [list(row[3]) for row in wanted]
 
 
+def test_equal_times_keep_their_order_across_runs_that_are_read_in_parts():
+    with Spool(run_rows=3) as spool:
+        for number in range(40):
+            spool.add(number // 39, number, Kind.QUOTE, (0.0, 0.0, 0.0, 0.0))
+        got = np.concatenate(list(spool.blocks()))
+    assert got["contract"].tolist() == list(range(40))
+
+
 def peak_of(count: int) -> int:
     """Return the peak memory in bytes of passing `count` rows through a spool."""
     tracemalloc.start()

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -82,8 +82,13 @@ class Spool:
             # Nothing that is still in the file can be earlier than this.
             safe = min(int(run.held["time"][-1]) for run in runs)
             parts = []
+            # A run that has more rows of that time in the file goes first: what came after it
+            # has to wait with its own of that time.
+            side: Literal["left", "right"] = "right"
             for run in runs:
-                count = int(np.searchsorted(run.held["time"], safe, side="right"))
+                count = int(np.searchsorted(run.held["time"], safe, side=side))
+                if int(run.held["time"][-1]) == safe and run.at < run.end:
+                    side = "left"
                 parts.append(run.held[:count])
                 run.held = run.held[count:]
             block = np.concatenate(parts)
