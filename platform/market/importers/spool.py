@@ -3,7 +3,7 @@
 Files that hold a contract after the other must be read whole before the first instant is
 complete. Rows wait here in a temporary file as runs, each sorted by time; reading merges the
 runs a block at a time. Memory holds one run while writing, and as many rows again, shared out
-among the runs, while reading.
+among the runs, while reading, besides those of one instant.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +74,7 @@ class Spool:
         self._filled += ROW.itemsize
 
     def blocks(self) -> Iterator[Rows]:
-        """Yield all rows in order of time, a block at a time; a time may span two blocks."""
+        """Yield all rows in order of time, a block at a time; a time is in one block."""
         self._write_run()
         runs = [_Run(first, end, np.empty(0, dtype=ROW)) for first, end in self._spans]
         share = max(1, self._run_rows // max(1, len(runs)))
@@ -82,13 +82,11 @@ class Spool:
             # Nothing that is still in the file can be earlier than this.
             safe = min(int(run.held["time"][-1]) for run in runs)
             parts = []
-            # A run that has more rows of that time in the file goes first: what came after it
-            # has to wait with its own of that time.
-            side: Literal["left", "right"] = "right"
             for run in runs:
-                count = int(np.searchsorted(run.held["time"], safe, side=side))
-                if int(run.held["time"][-1]) == safe and run.at < run.end:
-                    side = "left"
+                # All rows of one time together, else a later run's would come before them.
+                while int(run.held["time"][-1]) == safe and run.at < run.end:
+                    run.held = np.concatenate([run.held, self._read(run, share)])
+                count = int(np.searchsorted(run.held["time"], safe, side="right"))
                 parts.append(run.held[:count])
                 run.held = run.held[count:]
             block = np.concatenate(parts)
@@ -97,11 +95,15 @@ class Spool:
     def _refill(self, run: _Run, share: int) -> bool:
         """Read on when nothing of a run is in memory; return whether anything is left of it."""
         if len(run.held) == 0 and run.at < run.end:
-            count = min(share, run.end - run.at)
-            self._file.seek(run.at * ROW.itemsize)
-            run.held = np.frombuffer(self._file.read(count * ROW.itemsize), dtype=ROW)
-            run.at += count
+            run.held = self._read(run, share)
         return len(run.held) > 0
+
+    def _read(self, run: _Run, share: int) -> Rows:
+        """Return the next rows of a run in the file."""
+        count = min(share, run.end - run.at)
+        self._file.seek(run.at * ROW.itemsize)
+        run.at += count
+        return np.frombuffer(self._file.read(count * ROW.itemsize), dtype=ROW)
 
     def _write_run(self) -> None:
         if not self._filled:
