@@ -20,7 +20,16 @@ from quant import bsm
 from quant.arrays import BoolLike, ByteArray, FloatArray, FloatLike
 from quant.bsm import Greeks
 from quant.chain import Chain
-from quant.early_exercise import Contract, Unit, premium_greeks, settled, value
+from quant.early_exercise import (
+    GRID_EFFORT,
+    MOST_TOTAL,
+    Contract,
+    Unit,
+    UnvaluedError,
+    premium_greeks,
+    settled,
+    value,
+)
 from quant.fields import ALIASES, FIELDS
 from quant.forwards import ForwardCurve, forward_curve
 from quant.implied_vol import ChainVols, ImpliedVol, chain_iv
@@ -31,7 +40,7 @@ from quant.status import Status
 _NEGLIGIBLE = 1e-9
 """Premium, over the strike, that is left out: below a hundred-thousandth of a cent for $100."""
 _ROUNDING = 1e-13
-_MOST_TOTAL, _LEAST_TOTAL = 64.0, 1e-7
+_LEAST_TOTAL = 1e-7
 _NEARBY, _NEAREST = 1e-3, 1e-2
 """Time value over the rate at which the boundary is told from: where the spot is 3 % of a deviation
 away, or 1 % of itself if that is less."""
@@ -68,21 +77,27 @@ def price(
     Returns
     -------
     Priced
-        Of the common shape, in currency; error about 1e-6 of the strike, 1e-5 at worst. NaN where
-        an input is not a valid number.
+        Of the common shape, in currency; error about 1e-6 of the strike, 1e-5 at worst. NaN with
+        `BAD_INPUT` where an input is not a valid number, and where early exercise can pay and
+        r T, q T or ln(S/K) is above 100 in size, sigma sqrt(T) above 64 or the strike beyond 1e60.
     """
     european, contracts, shape = _batch(S, K, T, r, q, sigma, is_call, ("price",))
     total, premium = european.price.reshape(-1).copy(), np.zeros(len(contracts))
     status = european.status.reshape(-1).copy()
     for place, one in enumerate(contracts):
+        status[place] = _answerable(one, status[place])
         if _worth_asking(one, status[place]):
-            found, now = settled(one.unit())
+            try:
+                found, now = settled(one.unit())
+            except UnvaluedError:
+                status[place] = Status.BAD_INPUT
+                continue
             paid = one.intrinsic if now else max(found * one.K, total[place])
             premium[place] = paid - total[place]
             total[place] = paid
             if now:
                 status[place] = Status.EXERCISE
-    premium[status == Status.BAD_INPUT] = np.nan
+    total[status == Status.BAD_INPUT] = premium[status == Status.BAD_INPUT] = np.nan
     return Priced(total.reshape(shape), premium.reshape(shape), status.reshape(shape))
 
 
@@ -111,9 +126,14 @@ def greeks(
     status = european.status.reshape(-1).copy()
     kept: list[int] = []
     for place, one in enumerate(contracts):
+        status[place] = _answerable(one, status[place])
         if not _worth_asking(one, status[place]):
             continue
-        found, now = settled(one.unit())
+        try:
+            found, now = settled(one.unit())
+        except UnvaluedError:
+            status[place] = Status.BAD_INPUT
+            continue
         if now:
             status[place] = Status.EXERCISE
             for part in values.values():
@@ -128,6 +148,10 @@ def greeks(
         extra = premium_greeks([contracts[place] for place in kept], distinct)
         for name, parts in extra.items():
             values[name][kept] += parts
+            lost = ~np.isfinite(parts)
+            status[np.array(kept)[lost]] = Status.BAD_INPUT
+    for part in values.values():
+        part[status == Status.BAD_INPUT] = np.nan
     out = {
         name: values[ALIASES[name].of] * ALIASES[name].scale if name in ALIASES else values[name]
         for name in wanted
@@ -165,7 +189,10 @@ def implied_vol(
             continue
         one = Contract(spot, strike, years, rate, dividend, sigma, bool(right))
         told = Status(int(status[place]))
-        iv[place], status[place] = _invert(one, paid / one.K, slope / one.K, told)
+        try:
+            iv[place], status[place] = _invert(one, paid / one.K, slope / one.K, told)
+        except UnvaluedError:
+            iv[place], status[place] = math.nan, Status.BAD_INPUT
     shape = european.iv.shape
     return ImpliedVol(iv.reshape(shape), status.reshape(shape))
 
@@ -250,6 +277,27 @@ def _batch(
     return european, contracts, european.status.shape
 
 
+def effort(T: FloatLike, r: FloatLike, q: FloatLike, is_call: BoolLike) -> FloatArray:
+    """Return what a contract costs to value: 1, or `GRID_EFFORT` with two exercise boundaries."""
+    years, rate, dividend = (np.asarray(value, dtype=np.float64) for value in (T, r, q))
+    with np.errstate(invalid="ignore", over="ignore"):
+        a, b = rate * years, dividend * years
+    call = np.asarray(is_call, dtype=np.bool_)
+    rows = zip(*(part.ravel().tolist() for part in np.broadcast_arrays(a, b, call)), strict=True)
+    twice = [Unit(1.0, one, other, 1.0, right).twice_exercised() for one, other, right in rows]
+    out: FloatArray = np.where(twice, float(GRID_EFFORT), 1.0)
+    return out.reshape(np.broadcast_shapes(a.shape, b.shape, call.shape))
+
+
+def _answerable(one: Contract, status: int) -> int:
+    """Return the status of a contract before it is valued: what the engines cannot is bad input."""
+    if status in (Status.EXPIRED, Status.BAD_INPUT):
+        return status
+    unit = one.unit()
+    bad = unit.may_pay_early() and not one.within_reach()
+    return int(Status.BAD_INPUT) if bad else status
+
+
 def _worth_asking(one: Contract, status: int) -> bool:
     """Return whether the contract is alive and early exercise can be worth anything."""
     if status in (Status.EXPIRED, Status.BAD_INPUT):
@@ -257,7 +305,7 @@ def _worth_asking(one: Contract, status: int) -> bool:
     unit = one.unit()
     if not unit.may_pay_early():
         return False
-    return unit.s == 0.0 or unit.most_premium() > _NEGLIGIBLE
+    return unit.most_premium() > _NEGLIGIBLE
 
 
 def _invert(one: Contract, target: float, vega: float, status: Status) -> tuple[float, Status]:
@@ -268,34 +316,47 @@ def _invert(one: Contract, target: float, vega: float, status: Status) -> tuple[
     unit = one.unit()
     if not unit.may_pay_early():
         return (one.sigma if status == Status.OK else float("nan")), status
-    if target <= value(unit._replace(s=0.0)) + _ROUNDING:
-        return float("nan"), Status.BELOW_INTRINSIC
-    if target >= (unit.x if one.is_call else 1.0):
-        return float("nan"), Status.ABOVE_MAX
+    if (fault := _beyond_bounds(one, target)) is not None:
+        return float("nan"), fault
     if status == Status.OK and unit.most_premium() <= _NEGLIGIBLE:
         return one.sigma, status
     root = math.sqrt(one.T)
     total = _solve(unit, target, vega / root)
-    if math.isnan(total):
-        return total, Status.BELOW_INTRINSIC
-    return total / root, Status.OK
+    if math.isfinite(total):
+        return total / root, Status.OK
+    return float("nan"), Status.BELOW_INTRINSIC if math.isnan(total) else Status.ABOVE_MAX
+
+
+def _beyond_bounds(one: Contract, target: float) -> Status | None:
+    """Return why no volatility gives a price in strikes, None when one does."""
+    certain = one._replace(sigma=0.0)
+    if not certain.within_reach():
+        return Status.BAD_INPUT
+    unit = certain.unit()
+    if target <= value(unit) + _ROUNDING:
+        return Status.BELOW_INTRINSIC
+    return Status.ABOVE_MAX if target >= (unit.x if unit.is_call else 1.0) else None
 
 
 def _solve(unit: Unit, target: float, vega: float) -> float:
     """Return the total volatility of a price in strikes; `unit.s` is rather too high.
 
     `vega` is the European one by total volatility. NaN where the price is above exercise by less
-    than the engine can tell.
+    than the engine can tell, infinity where no volatility that it values reaches the price.
     """
 
     def miss(s: float) -> float:
         return value(unit._replace(s=s)) - target
 
-    high = unit.s
+    high = min(unit.s, MOST_TOTAL)
     over = miss(high)
-    while over < 0.0 and high < _MOST_TOTAL:
-        high *= 2.0
+    while over < 0.0 and high < MOST_TOTAL:
+        high = min(2.0 * high, MOST_TOTAL)
         over = miss(high)
+    if over < 0.0:
+        return math.inf
+    if over == 0.0:
+        return high
     # The European volatility is too high by about the premium over the vega.
     low = max(high - 1.5 * over / max(vega, 1e-12), 0.25 * high)
     while (under := miss(low)) > 0.0:

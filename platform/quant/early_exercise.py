@@ -22,9 +22,20 @@ from quant.arrays import FloatArray
 _COARSE, _NONE = 2e-4, 2e-6
 """Time values, over the carry that exercise gains in all, below which the precise scheme decides
 whether to exercise, and which that one cannot tell from none."""
-_STILL = 1e-9
-"""Total volatility below which the path is taken to be certain."""
+_STIRRING, _STILL = 1e-4, 1e-9
+"""Total volatility below which derivatives cannot be told, and below which the path is taken to be
+certain."""
 _GRID = 400
+MOST_CARRY, MOST_TOTAL = 100.0, 64.0
+"""Rate or yield times time, or ln(S/K), and total volatility, up to which the engines are asked: a
+discount factor of e^-700 they refuse."""
+_MOST_STRIKE = 1e60
+GRID_EFFORT = 200
+"""Time of a value on the grid, in times of one by the fixed point."""
+
+
+class UnvaluedError(ArithmeticError):
+    """The engine gave up on an option; its own words say why."""
 
 
 class Unit(NamedTuple):
@@ -46,6 +57,17 @@ class Unit(NamedTuple):
         carried, paid = (self.b, self.a) if self.is_call else (self.a, self.b)
         return not (carried <= 0.0 and paid >= carried)
 
+    def twice_exercised(self) -> bool:
+        """Whether exercise is best between two boundaries, which only the grid knows."""
+        carried, paid = (self.b, self.a) if self.is_call else (self.a, self.b)
+        return paid < carried < -_STILL
+
+    def within_reach(self) -> bool:
+        """Whether the engines can value it."""
+        if not (max(abs(self.a), abs(self.b)) <= MOST_CARRY and self.s <= MOST_TOTAL):
+            return False
+        return math.exp(-MOST_CARRY) <= self.x <= math.exp(MOST_CARRY)
+
     def most_premium(self) -> float:
         """Return a bound of the early-exercise premium.
 
@@ -56,7 +78,7 @@ class Unit(NamedTuple):
         rate, cost = (self.b, self.a) if self.is_call else (self.a, self.b)
         gain = received * -math.expm1(-max(rate, 0.0)) + given * math.expm1(max(-cost, 0.0))
         away = -math.log(self.x) if self.is_call else math.log(self.x)
-        if away <= 0.0:
+        if away <= 0.0 or self.s < _STILL:
             return gain
         drift = (self.a - self.b - 0.5 * self.s**2) * (-1.0 if self.is_call else 1.0)
         touch = ndtr(-(away + drift) / self.s)
@@ -114,7 +136,13 @@ class _Engines:
             self._settings.evaluationDate = self._today
         for quote, number in zip(self.quotes, unit[:4], strict=True):
             quote.setValue(number)
-        return float(self._options[kind, unit.is_call].NPV())
+        try:
+            found = float(self._options[kind, unit.is_call].NPV())
+        except RuntimeError as error:
+            raise UnvaluedError(str(error)) from error
+        if not math.isfinite(found):
+            raise UnvaluedError(f"{unit} has no finite value")
+        return found
 
 
 _local = threading.local()
@@ -137,14 +165,25 @@ def value(unit: Unit, *, precise: bool = False) -> float:
     precise : bool
         The accurate scheme (error about 1e-7 of the strike, six times slower) instead of the
         fast one (about 1e-6).
+
+    Raises
+    ------
+    UnvaluedError
+        When the engine gives up: far from any market, within the bounds above.
     """
     if unit.s < _STILL:
         return _certain(unit)
-    carried, paid = (unit.b, unit.a) if unit.is_call else (unit.a, unit.b)
-    if paid < carried < -_STILL:
+    if unit.twice_exercised():
         return max(_engines().value(unit, "grid"), unit.intrinsic)
     found = _engines().value(unit, "precise" if precise else "fast")
     return max(found, unit.intrinsic)
+
+
+def _value_or_nan(unit: Unit, *, precise: bool = False) -> float:
+    try:
+        return value(unit, precise=precise)
+    except UnvaluedError:
+        return math.nan
 
 
 def settled(unit: Unit) -> tuple[float, bool]:
@@ -162,7 +201,8 @@ def _certain(unit: Unit) -> float:
     """Return the value where nothing is random: the best of now, the end and the one maximum."""
     instants = [0.0, 1.0]
     if unit.a * unit.b > 0.0 and unit.a != unit.b:
-        best = math.log(unit.b * unit.x / unit.a) / (unit.b - unit.a)
+        ratio = math.log(abs(unit.b)) - math.log(abs(unit.a)) + math.log(unit.x)
+        best = ratio / (unit.b - unit.a)
         instants.append(min(max(best, 0.0), 1.0))
     side = 1.0 if unit.is_call else -1.0
     paid = (side * (unit.x * math.exp(-unit.b * at) - math.exp(-unit.a * at)) for at in instants)
@@ -185,6 +225,15 @@ class Contract(NamedTuple):
         """What exercise pays now, in currency."""
         return max(self.S - self.K if self.is_call else self.K - self.S, 0.0)
 
+    def within_reach(self) -> bool:
+        """Whether it can be valued with all its derivatives."""
+        return 1.0 / _MOST_STRIKE <= self.K <= _MOST_STRIKE and self.unit().within_reach()
+
+    def moving(self) -> Contract:
+        """Return the contract with no less volatility than its derivatives can be told at."""
+        least = _STIRRING / math.sqrt(self.T)
+        return self if self.sigma >= least else self._replace(sigma=least)
+
     def unit(self) -> Unit:
         """Return it without time and currency."""
         return Unit(
@@ -202,20 +251,24 @@ def premium_greeks(contracts: Sequence[Contract], names: Sequence[str]) -> dict[
     Five places a twentieth of a deviation apart give its derivatives in spot, five relative steps
     of 2 % those in volatility and in the rate; theta, charm and color follow from
     the Black-Scholes equation. Near the exercise boundary, where the premium has a kink, all
-    steps lead away from it.
+    steps lead away from it. Where next to nothing is random the Greeks are those of a total
+    volatility of 1e-4.
     """
-    nodes = [_Nodes(one, names) for one in contracts]
+    nodes = [_Nodes(one.moving(), names) for one in contracts]
     units = list(dict.fromkeys(unit for each in nodes for unit in each.units()))
     precise = {unit for each in nodes if each.near for unit in each.units()}
     x, a, b, s = (np.array([unit[i] for unit in units]) for i in range(4))
     european = bsm.price(x, 1.0, 1.0, a, b, s, np.array([unit.is_call for unit in units]))
-    american = np.array([value(unit, precise=unit in precise) for unit in units])
-    known = dict(zip(units, np.maximum(american - european, 0.0).tolist(), strict=True))
+    american = np.array([_value_or_nan(unit, precise=unit in precise) for unit in units])
+    with np.errstate(invalid="ignore"):
+        known = dict(zip(units, np.maximum(american - european, 0.0).tolist(), strict=True))
     rows = [each.greeks(known) for each in nodes]
     return {name: np.array([row[name] for row in rows]) for name in names if name != "price"}
 
 
 _STEP = 0.05
+_WIDEST = 0.1
+"""Step in spot, in deviations; and its bound over spot, which four steps down must not reach."""
 _VOL_STEP = 0.02
 _RATE_STEP = 0.02
 
@@ -243,8 +296,9 @@ class _Nodes:
         self.one, self.unit = one, one.unit()
         unit = self.unit
         away = -1.0 if unit.is_call else 1.0
-        self.near = self._distance() < 2.5 * _STEP * unit.s * unit.x
-        self.h = _STEP * unit.s * unit.x * (away if self.near else 1.0)
+        step = min(_STEP * unit.s, _WIDEST)
+        self.near = self._distance() < 2.5 * step * unit.x
+        self.h = step * unit.x * (away if self.near else 1.0)
         self.ds = _VOL_STEP * unit.s
         paid = unit.a if unit.a != 0.0 else unit.s**2
         self.da = _RATE_STEP * abs(paid) * -away
@@ -257,7 +311,7 @@ class _Nodes:
         slope = (unit.b * unit.x - unit.a) if unit.is_call else (unit.a - unit.b * unit.x)
         if slope <= 0.0 or unit.intrinsic <= 0.0:
             return math.inf
-        kept = max(value(unit) - unit.intrinsic, 0.0)
+        kept = max(_value_or_nan(unit) - unit.intrinsic, 0.0)
         return unit.s * unit.x * math.sqrt(kept / slope)
 
     def _spots(self, s: float) -> list[Unit]:

@@ -1,5 +1,7 @@
 """American options against published values, a fine grid, symmetry and limits."""
 
+import warnings
+
 import numpy as np
 import pytest
 import QuantLib as ql
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant import american, bsm
+from quant.early_exercise import GRID_EFFORT
 from quant.fields import FIELDS
 from quant.implied_vol import chain_iv
 from quant.status import Status
@@ -277,3 +280,41 @@ def test_another_date_in_the_library_that_others_share_changes_nothing():
         assert american.price(*asked).price.item() == before
     finally:
         ql.Settings.instance().evaluationDate = ql.Date(1, 1, 2020)
+
+
+ANYTHING = st.one_of(
+    st.floats(),
+    st.floats(1e-6, 1e6),
+    st.sampled_from([0.0, 1e-300, 1e300, 50.0, -0.05, -0.2, 1e5, 0.2]),
+)
+
+
+@settings(max_examples=300)
+@given(ANYTHING, ANYTHING, ANYTHING, ANYTHING, ANYTHING, ANYTHING, st.booleans())
+def test_whatever_is_asked_is_answered_with_numbers_or_a_status(S, K, T, r, q, sigma, call):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = american.greeks(S, K, T, r, q, sigma, call, names=("price", "delta", "vega"))
+        priced = american.price(S, K, T, r, q, sigma, call)
+        inverted = american.implied_vol(sigma, S, K, T, r, q, call)
+    told = Status(int(found.status))
+    for name in ("price", "delta", "vega"):
+        assert np.isfinite(found.values[name]) == (told is not Status.BAD_INPUT)
+    assert np.isfinite(priced.price) == (Status(int(priced.status)) is not Status.BAD_INPUT)
+    assert np.isfinite(inverted.iv) == (Status(int(inverted.status)) is Status.OK)
+
+
+@pytest.mark.parametrize(
+    ("T", "r", "q", "sigma"),
+    [(1e300, 0.05, 0.0, 0.2), (100.0, 0.05, 0.0, 50.0), (1e5, 0.5, 0.0, 0.2), (1.0, 800.0, 0.1, 1)],
+)
+def test_what_no_engine_values_is_flagged_and_its_neighbors_are_valued(T, r, q, sigma):
+    found = american.greeks(100.0, 110.0, [T, 1.0], [r, 0.05], q, [sigma, 0.2], False)
+    assert Status(int(found.status[0])) is Status.BAD_INPUT
+    assert np.isnan(found.price[0])
+    assert found.price[1] > 10.0
+
+
+def test_effort_counts_the_grid():
+    effort = american.effort([1.0, 1.0, np.nan], [-0.05, 0.05, 0.05], [-0.2, 0.0, 0.0], False)
+    assert effort.tolist() == [GRID_EFFORT, 1.0, 1.0]
