@@ -122,7 +122,6 @@ def compare(
     many: Callable[[], object],
     single: Callable[[int], object],
     fitted: Sequence[np.ndarray],
-    kernel: str,
     reps: int,
 ) -> None:
     """Print the errors and the times of one model."""
@@ -153,7 +152,10 @@ def compare(
     timing.faster(
         f"{name}, {STRIKES} strikes, {SMILES} smiles in a call, a fit, QuantLib", pair, GOAL
     )
-    compiled = timing.inside("quant.kernels.smiles", kernel, many, reps) / SMILES
+    compiled = (
+        timing.inside(f"quant.kernels.{name.lower()}", f"{name.lower()}_kernel", many, reps)
+        / SMILES
+    )
     timing.row(
         f"{name}, {STRIKES} strikes, {SMILES} smiles in a call, of which in the compiled fit",
         f"{1e6 * compiled:.3g} us",
@@ -189,7 +191,6 @@ def main() -> None:
             sabr.vol(K, FORWARD, YEARS, *fit.parameters)
             for (K, _), fit in zip(smiles, fits, strict=True)
         ],
-        "sabr_kernel",
         reps,
     )
 
@@ -203,7 +204,6 @@ def main() -> None:
         lambda: svi.calibrate_many(wanted, threads=1),
         lambda place: svi.calibrate(*wanted[place]),
         [one.raw.vol(k, YEARS) for (k, *_), one in zip(wanted, found, strict=True)],
-        "svi_kernel",
         reps,
     )
 

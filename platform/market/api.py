@@ -102,34 +102,23 @@ class SnapshotView(APIView):
         return Response(known(symbol, body))
 
 
-class NumericsView(APIView):
-    """A view whose answer a numerics worker computes of one snapshot.
+def _answer(request: Request, name: str, symbol: str, *parts: Any) -> HttpResponse:
+    """Return what a numerics worker computes of one snapshot.
 
     The answer carries an ETag of the snapshot and the question: who asks again with it gets 304
-    before any worker is asked. Subclasses say what is asked.
+    before any worker is asked.
     """
-
-    name = ""
-
-    def answer(self, request: Request, symbol: str, *parts: Any) -> HttpResponse:
-        """Return 304, or the body that `compute` makes."""
-        at = instant(request, "at")
-        mark = computed.etag(self.name, symbol, at, *parts)
-        unchanged = get_conditional_response(request, etag=mark)
-        if unchanged is not None and mark is not None:
-            response: HttpResponse = unchanged
-        else:
-            response = Response(_told(self.compute(request, symbol, *parts, at=at)))
-        if mark is not None:
-            response["ETag"] = mark
-        response["Cache-Control"] = "private, no-cache"
-        return response
-
-    def compute(
-        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
-    ) -> Computed:
-        """Ask the worker."""
-        raise NotImplementedError
+    at = instant(request, "at")
+    mark = computed.etag(name, symbol, *parts, at=at)
+    unchanged = get_conditional_response(request, etag=mark)
+    if unchanged is not None and mark is not None:
+        response: HttpResponse = unchanged
+    else:
+        response = Response(_told(computed.ask(request.user, name, symbol, *parts, at=at)))
+    if mark is not None:
+        response["ETag"] = mark
+    response["Cache-Control"] = "private, no-cache"
+    return response
 
 
 def _told(found: Computed) -> Payload:
@@ -159,11 +148,10 @@ def _one_of(request: Request, name: str, allowed: Sequence[str]) -> str:
     return value
 
 
-class ChainView(NumericsView):
+class ChainView(APIView):
     """One expiry of the chain with volatilities and all 13 Greeks, by strike."""
 
     entitlement = "market.chain"
-    name = "chain"
 
     @extend_schema(
         operation_id="market_chain",
@@ -181,21 +169,13 @@ class ChainView(NumericsView):
     def get(self, request: Request, symbol: str) -> HttpResponse:
         """Return one expiry of the chain with volatilities and all 13 Greeks, by strike."""
         raw = _one_of(request, "units", UNITS) == "raw"
-        return self.answer(request, symbol, request.query_params.get("expiry") or None, raw)
-
-    def compute(
-        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
-    ) -> Computed:
-        """Ask for the chain."""
-        expiry, raw = parts
-        return computed.chain_of(request.user, symbol, expiry, raw=raw, at=at)
+        return _answer(request, "chain", symbol, request.query_params.get("expiry") or None, raw)
 
 
-class ContractView(NumericsView):
+class ContractView(APIView):
     """One contract: quote, volatility, every Greek in both units, and a grid of one of them."""
 
     entitlement = "market.chain"
-    name = "contract"
 
     @extend_schema(
         operation_id="market_contract",
@@ -211,21 +191,13 @@ class ContractView(NumericsView):
     )
     def get(self, request: Request, symbol: str, occ: str) -> HttpResponse:
         """Return one contract with every Greek and a grid of one over spot, time, volatility."""
-        return self.answer(request, symbol, occ, _one_of(request, "greek", FIELDS))
-
-    def compute(
-        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
-    ) -> Computed:
-        """Ask for the contract."""
-        occ, greek = parts
-        return computed.contract_of(request.user, symbol, occ, greek, at)
+        return _answer(request, "contract", symbol, occ, _one_of(request, "greek", FIELDS))
 
 
-class ExposureView(NumericsView):
+class ExposureView(APIView):
     """Dealer exposure with its levels, under every assumption on the dealers' side."""
 
     entitlement = "market.exposure"
-    name = "exposure"
 
     @extend_schema(
         operation_id="market_exposure",
@@ -234,20 +206,13 @@ class ExposureView(NumericsView):
     )
     def get(self, request: Request, symbol: str) -> HttpResponse:
         """Return dealer gamma, vanna, charm and delta exposure with its levels."""
-        return self.answer(request, symbol)
-
-    def compute(
-        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
-    ) -> Computed:
-        """Ask for the exposure."""
-        return computed.exposure_of(request.user, symbol, at)
+        return _answer(request, "exposure", symbol)
 
 
-class SurfaceView(NumericsView):
+class SurfaceView(APIView):
     """The volatility surface: a fit per expiry with its quality, and its arbitrage report."""
 
     entitlement = "market.surface"
-    name = "surface"
 
     @extend_schema(
         operation_id="market_surface",
@@ -256,20 +221,13 @@ class SurfaceView(NumericsView):
     )
     def get(self, request: Request, symbol: str) -> HttpResponse:
         """Return SVI, SABR and eSSVI fits by expiry, tables by delta and strike, one smile."""
-        return self.answer(request, symbol, request.query_params.get("expiry") or None)
-
-    def compute(
-        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
-    ) -> Computed:
-        """Ask for the surface."""
-        return computed.surface_of(request.user, symbol, parts[0], at)
+        return _answer(request, "surface", symbol, request.query_params.get("expiry") or None)
 
 
-class VendorView(NumericsView):
+class VendorView(APIView):
     """A data vendor's volatilities and Greeks against ours, with what explains the difference."""
 
     entitlement = "market.chain"
-    name = "vendor"
 
     @extend_schema(
         operation_id="market_vendor",
@@ -278,13 +236,7 @@ class VendorView(NumericsView):
     )
     def get(self, request: Request, symbol: str) -> HttpResponse:
         """Return a vendor's volatilities and Greeks against ours, by expiry."""
-        return self.answer(request, symbol)
-
-    def compute(
-        self, request: Request, symbol: str, *parts: Any, at: dt.datetime | None
-    ) -> Computed:
-        """Ask for the comparison."""
-        return computed.vendor_of(request.user, symbol, at)
+        return _answer(request, "vendor", symbol)
 
 
 class GreeksView(APIView):

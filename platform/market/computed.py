@@ -24,41 +24,24 @@ class Computed(NamedTuple):
     detail: str = ""
 
 
-def exposure_of(user: Any, symbol: str, at: dt.datetime | None = None) -> Computed:
-    """Return the exposure at an instant; else what the feed published last, or the newest."""
-    live = selectors.exposure_state(symbol) if at is None else None
-    return Computed(live) if live is not None else _ask(user, "market.exposure", symbol, _text(at))
+def ask(user: Any, name: str, symbol: str, *parts: Any, at: dt.datetime | None = None) -> Computed:
+    """Return what the task `market.NAME` makes of a symbol's snapshot.
 
+    `parts` are what the task takes between symbol and instant. The exposure of now is what the
+    feed published last, where it did.
+    """
+    from record.remote import Unavailable, call
 
-def chain_of(
-    user: Any,
-    symbol: str,
-    expiry: str | None,
-    *,
-    raw: bool = False,
-    at: dt.datetime | None = None,
-) -> Computed:
-    """Return one expiry of a chain; the nearest when none is named."""
-    return _ask(user, "market.chain", symbol, expiry, raw, _text(at))
-
-
-def surface_of(
-    user: Any, symbol: str, expiry: str | None = None, at: dt.datetime | None = None
-) -> Computed:
-    """Return a volatility surface, with the smile of one expiry in full."""
-    return _ask(user, "market.surface", symbol, expiry, _text(at))
-
-
-def contract_of(
-    user: Any, symbol: str, occ: str, greek: str = "price", at: dt.datetime | None = None
-) -> Computed:
-    """Return one contract with its Greeks, and one of them over spot, time and volatility."""
-    return _ask(user, "market.contract", symbol, occ, greek, _text(at))
-
-
-def vendor_of(user: Any, symbol: str, at: dt.datetime | None = None) -> Computed:
-    """Return a vendor's volatilities and Greeks against ours."""
-    return _ask(user, "market.vendor", symbol, _text(at))
+    live = _live(name, symbol, at)
+    if live is not None:
+        return Computed(live)
+    given = None if at is None else at.isoformat()
+    try:
+        body: Payload = call(f"market.{name}", symbol, *parts, given, user_id=user.pk)
+    except Unavailable:
+        return Computed(None, "away", "The numerics worker did not answer in time.")
+    fault = body.get("fault")
+    return Computed(body) if fault is None else Computed(None, fault, str(body.get("detail", "")))
 
 
 def greeks_of(user: Any, body: bytes) -> bytes:
@@ -75,31 +58,21 @@ def greeks_of(user: Any, body: bytes) -> bytes:
     return found
 
 
-def etag(name: str, symbol: str, at: dt.datetime | None, *parts: object) -> str | None:
-    """Return the ETag of what would be computed, None when nothing is known of the symbol.
+def etag(name: str, symbol: str, *parts: object, at: dt.datetime | None = None) -> str | None:
+    """Return the ETag of what `ask` would return, None when nothing is known of the symbol.
 
     It costs a few short queries and no numerics.
     """
-    live = selectors.exposure_state(symbol) if at is None and name == "exposure" else None
+    live = _live(name, symbol, at)
     if live is not None:
         return f'"{edition()}-{live["run"]}-{live["time"]}"'
     place = selectors.place(symbol, at)
     return None if place is None else f'"{tag(name, place, *parts)}"'
 
 
-def _text(at: dt.datetime | None) -> str | None:
-    return None if at is None else at.isoformat()
-
-
-def _ask(user: Any, task: str, *args: Any) -> Computed:
-    from record.remote import Unavailable, call
-
-    try:
-        body: Payload = call(task, *args, user_id=user.pk)
-    except Unavailable:
-        return Computed(None, "away", "The numerics worker did not answer in time.")
-    fault = body.get("fault")
-    return Computed(body) if fault is None else Computed(None, fault, str(body.get("detail", "")))
+def _live(name: str, symbol: str, at: dt.datetime | None) -> Payload | None:
+    """Return the exposure that the running feed published last, when it is asked for."""
+    return selectors.exposure_state(symbol) if at is None and name == "exposure" else None
 
 
 def fault_of(answer: bytes) -> tuple[str, str] | None:

@@ -120,6 +120,7 @@ def read(columns: Mapping[str, Sequence[Any]], now: dt.datetime) -> Contracts:
     size = _size(columns)
     reader = _Reader(columns, size)
     need(list(columns))
+    reader.refuse_nested()
     given = _from_symbols(reader) if "occ" in columns else {}
     spot, strike = reader.positive("spot"), given.get("strike", None)
     strike = reader.positive("strike") if strike is None else strike
@@ -216,11 +217,25 @@ class _Reader:
         for row in np.flatnonzero(rows).tolist():
             self.error(row, name, message)
 
+    def is_refused(self, row: int) -> bool:
+        """Return whether a row has an error already."""
+        return row in self._bad
+
     def error(self, row: int, name: str, message: str) -> None:
         """Refuse one row."""
         if row not in self._bad:
             self._bad.add(row)
             self.errors.append(RowError(row, name, message))
+
+    def refuse_nested(self) -> None:
+        """Refuse rows with a list or an object where one value belongs, and take it out."""
+        kinds = (dict, list, tuple)
+        for name, values in self.columns.items():
+            if set(kinds) & set(map(type, values)):
+                nested = [isinstance(value, kinds) for value in values]
+                self.refuse(np.array(nested), name, "is a list or an object; give one value")
+                plain = [None if bad else v for bad, v in zip(nested, values, strict=True)]
+                self.columns = {**self.columns, name: plain}
 
     def values(self, name: str) -> Sequence[Any]:
         """Return a column as it came."""
@@ -319,7 +334,11 @@ def _rules(reader: _Reader) -> list[occ.RootRule | None]:
     if "root" not in reader.columns:
         return [None] * reader.size
     names = [str(value or "").strip().upper() for value in reader.values("root")]
-    return [occ.rule(name) if name else None for name in names]
+    known = {name: occ.is_root(name) for name in set(names) if name}
+    for row, name in enumerate(names):
+        if not known.get(name, True):
+            reader.error(row, "root", f"{name[:40]!r} is no option root")
+    return [occ.rule(name) if known.get(name) else None for name in names]
 
 
 def _years(
@@ -336,7 +355,7 @@ def _years(
     for row, (text, at) in enumerate(
         zip(contracts or reader.values("expiry"), reader.values("at"), strict=True)
     ):
-        if text in (None, ""):
+        if text in (None, "") or reader.is_refused(row):
             continue
         key = (text if isinstance(text, tuple) else str(text), str(roots[row] or ""))
         since = "" if at is None else str(at)

@@ -18,6 +18,13 @@ import numpy.typing as npt
 
 _SYMBOL = re.compile(r"([A-Z][A-Z0-9]{0,5}) *([0-9]{6})([CP])([0-9]{8})", re.ASCII)
 _ROOT = re.compile(r"[A-Z][A-Z0-9]{0,5}", re.ASCII)
+
+
+def is_root(text: str) -> bool:
+    """Return whether a text is shaped like an option root."""
+    return _ROOT.fullmatch(text) is not None
+
+
 _PADDED = 21
 _STRIKE_LIMIT = 100_000_000  # thousandths: eight digits
 

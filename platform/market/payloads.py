@@ -23,6 +23,10 @@ Payload = dict[str, Any]
 DAY_NS = 86_400 * 1_000_000_000
 
 
+class AbsentError(LookupError):
+    """A snapshot has no contract, or no expiry, of the name asked for."""
+
+
 def number(value: float | None) -> float | None:
     """Return a finite float, or None."""
     return float(value) if value is not None and math.isfinite(value) else None
@@ -64,7 +68,7 @@ def pick_expiry(chain: Chain, wanted: str | None) -> int:
 
     Raises
     ------
-    LookupError
+    AbsentError
         The chain has no contracts, or none of that expiry.
     """
     values = chain.expiry_values()
@@ -72,9 +76,9 @@ def pick_expiry(chain: Chain, wanted: str | None) -> int:
         for value in values.tolist():
             if wanted == expiry_key(value):
                 return int(value)
-        raise LookupError(f"no expiry {wanted}; choose one of the chain's expiries")
+        raise AbsentError(f"no expiry {wanted}; choose one of the chain's expiries")
     if not values.size:
-        raise LookupError("the chain has no contracts")
+        raise AbsentError("the chain has no contracts")
     later = values[values > chain.time]
     return int(later[0] if later.size else values[-1])
 

@@ -127,8 +127,8 @@ def _known(
 
 def snapshot_digest(pk: int) -> str:
     """Return a digest of what a stored snapshot holds: a later import may add to it in place."""
-    found = Snapshot.objects.filter(pk=pk).values_list(MD5("payload"), "layout_id").get()
-    return f"{found[0]}-{found[1]}"
+    fields = (MD5("payload"), "layout_id", "known_at", "bid", "ask", "last")
+    return repr(Snapshot.objects.filter(pk=pk).values_list(*fields).get())
 
 
 def load_snapshot(pk: int) -> SnapshotData:

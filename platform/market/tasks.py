@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Callable
 
 import orjson
@@ -19,12 +20,14 @@ from market.bodies.surface import surface_body
 from market.bodies.vendor import vendor_body
 from market.contracts import TableError
 from market.edition import tag
-from market.payloads import Payload
+from market.payloads import AbsentError, Payload
 from market.selectors import Located
+from quant.chain import Chain
 from record.tasks import UserTask
 
 KEEP_S = 300
 INDEX_TICK, TICK = 0.05, 0.01
+_making = [threading.Lock() for _ in range(64)]
 
 
 def _unknown(symbol: str) -> Payload:
@@ -39,29 +42,35 @@ def _of_snapshot(
     symbol: str,
     at: str | None,
     part: str,
-    make: Callable[[Located], Payload],
+    make: Callable[[Located, Chain], Payload],
     *,
     looked_up: str = "expiry",
 ) -> Payload:
     """Return a payload made of a symbol's snapshot, from the cache when it was made before.
 
-    `looked_up` is the part of the question that a snapshot may lack.
+    `looked_up` is the part of the question that a snapshot may lack. Pages ask for a new minute
+    all at once: who asks for what is being made waits for it.
     """
     place = selectors.place(symbol, None if at is None else dt.datetime.fromisoformat(at))
     if place is None:
         return _unknown(symbol)
     key = "market:" + tag(name, place, part)
-    kept: Payload | None = cache.get(key)
-    if kept is None:
+    with _making[hash(key) % len(_making)]:
+        kept: Payload | None = cache.get(key)
+        if kept is not None:
+            return kept
+        found = place.load()
         try:
-            kept = make(place.load())
-        except LookupError as error:
-            return {"fault": looked_up, "detail": str(error.args[0])}
+            chain = found.data.chain()
         except ValueError as error:
             return {"fault": "symbol", "detail": str(error)}
+        try:
+            kept = make(found, chain)
+        except AbsentError as error:
+            return {"fault": looked_up, "detail": str(error.args[0])}
         if "fault" not in kept:
             cache.set(key, kept, KEEP_S)
-    return kept
+        return kept
 
 
 def tick_of(found: Located) -> float:
@@ -74,9 +83,15 @@ def tick_of(found: Located) -> float:
 def chain(symbol: str, expiry: str | None, raw: bool, at: str | None, *, user_id: int) -> Payload:
     """Return one expiry of a symbol's chain with volatilities and Greeks."""
 
-    def make(found: Located) -> Payload:
-        symbols = found.data.layout.symbols()
-        return chain_body(found.data.chain(), symbols, head=found.head(), expiry=expiry, raw=raw)
+    def make(found: Located, whole: Chain) -> Payload:
+        return chain_body(
+            whole,
+            found.data.layout.symbols(),
+            head=found.head(),
+            expiry=expiry,
+            raw=raw,
+            tick=tick_of(found),
+        )
 
     return _of_snapshot("chain", symbol, at, f"{expiry or ''}:{raw}", make)
 
@@ -87,8 +102,8 @@ def chain(symbol: str, expiry: str | None, raw: bool, at: str | None, *, user_id
 def exposure(symbol: str, at: str | None, *, user_id: int) -> Payload:
     """Return the dealer exposure of a symbol's snapshot."""
 
-    def make(found: Located) -> Payload:
-        return exposure_body(found.data.chain(), time=found.data.known_at, head=found.head())
+    def make(found: Located, whole: Chain) -> Payload:
+        return exposure_body(whole, time=found.data.known_at, head=found.head())
 
     return _of_snapshot("exposure", symbol, at, "", make)
 
@@ -99,9 +114,9 @@ def exposure(symbol: str, at: str | None, *, user_id: int) -> Payload:
 def surface(symbol: str, expiry: str | None, at: str | None, *, user_id: int) -> Payload:
     """Return the volatility surface of a symbol's snapshot, and one smile in full."""
 
-    def make(found: Located) -> Payload:
+    def make(found: Located, whole: Chain) -> Payload:
         return surface_body(
-            found.data.chain(),
+            whole,
             time=found.data.known_at,
             head=found.head(),
             expiry=expiry,
@@ -115,9 +130,15 @@ def surface(symbol: str, expiry: str | None, at: str | None, *, user_id: int) ->
 def contract(symbol: str, wanted: str, greek: str, at: str | None, *, user_id: int) -> Payload:
     """Return one contract of a symbol's snapshot with every Greek explained by numbers."""
 
-    def make(found: Located) -> Payload:
-        symbols = found.data.layout.symbols()
-        return contract_body(found.data.chain(), symbols, wanted, head=found.head(), greek=greek)
+    def make(found: Located, whole: Chain) -> Payload:
+        return contract_body(
+            whole,
+            found.data.layout.symbols(),
+            wanted,
+            head=found.head(),
+            greek=greek,
+            tick=tick_of(found),
+        )
 
     part = f"{wanted}:{greek}"
     return _of_snapshot("contract", symbol, at, part, make, looked_up="contract")
@@ -127,9 +148,9 @@ def contract(symbol: str, wanted: str, greek: str, at: str | None, *, user_id: i
 def vendor(symbol: str, at: str | None, *, user_id: int) -> Payload:
     """Return a vendor's volatilities and Greeks against ours."""
 
-    def make(found: Located) -> Payload:
+    def make(found: Located, whole: Chain) -> Payload:
         body = vendor_body(
-            found.data.chain(),
+            whole,
             found.data.columns,
             time=found.data.known_at,
             head=found.head(),

@@ -45,7 +45,6 @@ def timeline(symbol: str, at: dt.datetime | None) -> Payload | None:
         "time": _text(times[place]),
         "back": [(step, _step(times, place - step)) for step in reversed(STEPS)],
         "ahead": [(step, _step(times, place + step)) for step in STEPS],
-        "is_newest": at is None or times[place] == newest,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +16,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
 
 from market import selectors
-from market.computed import chain_of, contract_of, exposure_of, surface_of, vendor_of
+from market.computed import ask
 from market.payloads import Payload
 from market.timeline import timeline
 from quant.fields import FIELDS
@@ -30,6 +31,7 @@ STRIKES = ("20", "40", "all")
 UNITS = ("quoted", "raw")
 SIDES = ("both", "calls", "puts")
 GRIDS = ("delta", "strike")
+FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 
 def chosen_symbol(request: HttpRequest, known: Sequence[Payload]) -> str | None:
@@ -49,12 +51,22 @@ def choice(request: HttpRequest, name: str, allowed: Sequence[str]) -> str:
 
 
 def asked_instant(request: HttpRequest) -> dt.datetime | None:
-    """Return the instant that a page is asked for, None for the newest or what is no instant."""
-    try:
-        found = dt.datetime.fromisoformat(request.GET.get("at", ""))
-        return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
+    """Return the instant that a page is asked for, None for the newest.
+
+    What is no instant, or lies outside the calendar, is said on the page, which shows the newest.
+    """
+    text = request.GET.get("at")
+    if not text:
         return None
+    try:
+        # A plus that was not escaped arrives as a space.
+        found = dt.datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        if FIRST_YEAR <= found.year <= LAST_YEAR:
+            return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        pass
+    messages.warning(request, f"{text[:40]} is no instant that can be stored; this is the newest.")
+    return None
 
 
 def known_symbol(symbol: str) -> str:
@@ -111,112 +123,97 @@ quality_home = entitled("market.chain")(home("quality", "Data quality"))
 @entitled("market.exposure")
 def exposure(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show where dealer exposure lies: levels, by strike, over spot, through the day, by expiry."""
-    symbol, at = known_symbol(symbol), asked_instant(request)
-    found = exposure_of(request.user, symbol, at)
-    context = {
-        **_state(symbol, at),
-        "exposure": found.body,
-        "fault": found.fault,
-        "detail": found.detail,
-        "day": selectors.exposure_series(symbol) if at is None else None,
+    context = _computed(request, "exposure", known_symbol(symbol))
+    context |= {
+        "day": selectors.exposure_series(context["symbol"]) if context["at"] is None else None,
         "greeks": GREEKS,
         "greek": choice(request, "greek", GREEKS),
         "split": choice(request, "show", ("split", "net")) == "split",
     }
-    return remember(page_or_parts(request, "exposure", context), symbol)
+    return remember(page_or_parts(request, "exposure", context), context["symbol"])
 
 
 @require_GET
 @entitled("market.chain")
 def chain(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show quotes, volatilities and Greeks by strike of one expiry."""
-    symbol, at = known_symbol(symbol), asked_instant(request)
-    units = choice(request, "units", UNITS)
-    expiry = request.GET.get("expiry") or None
-    found = chain_of(request.user, symbol, expiry, raw=units == "raw", at=at)
-    if found.fault == "expiry" and expiry is not None:
-        messages.info(request, "That expiry is no longer in the chain; this is the nearest one.")
-        return redirect("market:chain", symbol)
-    context = {
-        **_state(symbol, at),
-        "chain": found.body,
-        "fault": found.fault,
-        "detail": found.detail,
+    units, expiry = choice(request, "units", UNITS), request.GET.get("expiry") or None
+    context = _computed(request, "chain", known_symbol(symbol), expiry, units == "raw")
+    if context["fault"] == "expiry" and expiry is not None:
+        return _without_expiry(request)
+    context |= {
         "columns": choice(request, "set", COLUMN_SETS),
         "strikes": choice(request, "strikes", STRIKES),
         "units": units,
         "side": choice(request, "side", SIDES),
         "strike_choices": STRIKES,
-        **neighbours(found.body),
+        **neighbours(context["chain"]),
     }
-    return remember(page_or_parts(request, "chain", context), symbol)
+    return remember(page_or_parts(request, "chain", context), context["symbol"])
 
 
 @require_GET
 @entitled("market.surface")
 def surface(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show the volatility surface: tables, one smile, the mesh, how good the fits are."""
-    symbol, at = known_symbol(symbol), asked_instant(request)
     expiry = request.GET.get("expiry") or None
-    found = surface_of(request.user, symbol, expiry, at)
-    if found.fault == "expiry" and expiry is not None:
-        messages.info(request, "That expiry is not on the surface; this is the nearest one.")
-        return redirect("market:surface", symbol)
-    context = {
-        **_state(symbol, at),
-        "surface": found.body,
-        "fault": found.fault,
-        "detail": found.detail,
-        "grid": choice(request, "grid", GRIDS),
-        **neighbours(found.body),
-    }
-    return remember(page_or_parts(request, "surface", context), symbol)
+    context = _computed(request, "surface", known_symbol(symbol), expiry)
+    if context["fault"] == "expiry" and expiry is not None:
+        return _without_expiry(request)
+    context |= {"grid": choice(request, "grid", GRIDS), **neighbours(context["surface"])}
+    return remember(page_or_parts(request, "surface", context), context["symbol"])
 
 
 @require_GET
 @entitled("market.chain")
 def contract(request: HttpRequest, symbol: str, occ: str) -> HttpResponse:
     """Explain one contract: its Greeks in both units, and one of them elsewhere."""
-    symbol, at = known_symbol(symbol), asked_instant(request)
     greek = choice(request, "greek", FIELDS)
-    found = contract_of(request.user, symbol, occ, greek, at)
-    if found.fault == "contract":
-        raise Http404
-    context = {
-        **_state(symbol, at),
-        "occ": occ,
-        "contract": found.body,
-        "fault": found.fault,
-        "detail": found.detail,
-        "greek": greek,
-        "fields": FIELDS,
-    }
-    return page_or_parts(request, "contract", context)
+    context = _computed(request, "contract", known_symbol(symbol), occ, greek)
+    context |= {"occ": occ, "greek": greek, "fields": FIELDS}
+    response = page_or_parts(request, "contract", context)
+    if context["fault"] == "contract":
+        response.status_code = HTTPStatus.NOT_FOUND
+    return response
 
 
 @require_GET
 @entitled("market.chain")
 def quality(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show a data vendor's volatilities and Greeks against ours, and what explains the rest."""
-    symbol, at = known_symbol(symbol), asked_instant(request)
-    found = vendor_of(request.user, symbol, at)
-    context = {
-        **_state(symbol, at),
-        "vendor": found.body,
-        "fault": found.fault,
-        "detail": found.detail,
-    }
-    return remember(render(request, "market/quality.html", {**context, "page": "quality"}), symbol)
+    context = _computed(request, "vendor", known_symbol(symbol)) | {"page": "quality"}
+    return remember(render(request, "market/quality.html", context), context["symbol"])
 
 
-def _state(symbol: str, at: dt.datetime | None) -> dict[str, Any]:
-    """Return what every page of a symbol says: its quote, and where it stands in stored time."""
+def _computed(request: HttpRequest, name: str, symbol: str, *parts: Any) -> dict[str, Any]:
+    """Return what every page of a symbol's numbers says.
+
+    The body goes by the name of its task, None with the fault beside it; the timeline stands at
+    what is shown, and parts of a page that are drawn again have none.
+    """
+    at = asked_instant(request)
+    found = ask(request.user, name, symbol, *parts, at=at)
+    shown = at
+    if at is None and found.body is not None:
+        shown = dt.datetime.fromisoformat(found.body["time"])
+    again = bool(getattr(request, "htmx", False))
     return {
         "symbol": symbol,
         "at": at,
+        name: found.body,
+        "fault": found.fault,
+        "detail": found.detail,
         "quote": selectors.quote_payload(symbol, at),
-        "timeline": timeline(symbol, at),
+        "timeline": None if again else timeline(symbol, shown),
     }
+
+
+def _without_expiry(request: HttpRequest) -> HttpResponse:
+    """Lead to the same page of the nearest expiry."""
+    messages.info(request, "That expiry is not in the chain; this is the nearest one.")
+    query = request.GET.copy()
+    del query["expiry"]
+    return redirect(f"{request.path}?{query.urlencode()}" if query else request.path)
 
 
 def neighbours(found: Payload | None) -> dict[str, str | None]:

@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
 from market import selectors as market
-from market.computed import exposure_of
+from market.computed import ask
 from market.views import chosen_symbol, look_again, remember
 from pulse import assets, documents, supervisor
 from pulse.api.errors import CONTENT_TYPE, problem
@@ -69,7 +69,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 def _dashboard_of(request: HttpRequest, symbol: str) -> dict[str, Any]:
     quote = market.quote_payload(symbol)
     run = quote["run"] if quote else None
-    exposure = exposure_of(request.user, symbol)
+    exposure = ask(request.user, "exposure", symbol)
     return {
         "quote": quote,
         "exposure": exposure.body,

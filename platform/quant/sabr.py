@@ -196,7 +196,7 @@ def calibrate_many(
     threads: int | None = None,
 ) -> list[SABRFit | None]:
     """Fit many expiries in one call; each item is (K, F, T, iv, weights) as in `calibrate`."""
-    from quant.kernels import smiles as kernels
+    from quant.kernels import sabr as kernels
 
     if not smiles:
         return []

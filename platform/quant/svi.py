@@ -286,7 +286,7 @@ def calibrate_many(
     threads: int | None = None,
 ) -> list[SVIFit | None]:
     """Fit many expiries in one call; each item has the arguments of `calibrate`."""
-    from quant.kernels import smiles as kernels
+    from quant.kernels import svi as kernels
 
     if not smiles:
         return []
@@ -356,7 +356,7 @@ def _points(
     k: FloatLike, iv: FloatLike, years: float, weights: FloatLike | None
 ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
     """Return finite points ascending in k, scaled by the at-the-money total volatility."""
-    from quant.kernels import smiles as kernels
+    from quant.kernels import svi as kernels
 
     given, sigma, weight, _ = joined([(k, iv, weights)])
     x, vol, scaled = (np.empty(given.size) for _ in range(3))

@@ -241,7 +241,8 @@ class Coalescer:
     ) -> bool:
         if not slot.waiting or not (force or now - slot.published >= self._interval):
             return False
-        data = slot.data() if callable(slot.data) else slot.data
-        self._publish(*place, data)  # on an error it still waits
+        if callable(slot.data):
+            slot.data = slot.data()
+        self._publish(*place, slot.data)  # on an error it still waits, made already
         slot.published, slot.waiting, slot.data = now, False, None
         return True

@@ -141,7 +141,6 @@ def timeline(symbol: str, at: datetime | None) -> dict[str, Any] | None:
         "day": "2026-11-20", "days": [("2026-11-20", times[-1]), ("2026-11-19", iso(OPEN))],
         "times": times, "place": place, "time": times[place],
         "back": [(15, known[-15]), (1, known[-1])], "ahead": [(1, known[1]), (15, known[15])],
-        "is_newest": at is None,
     }  # fmt: skip
 
 

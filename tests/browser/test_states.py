@@ -99,6 +99,49 @@ def test_a_smile_is_drawn_and_the_mesh_turns(opened):
     assert canvas.evaluate(picture) == before
 
 
+def test_a_smile_of_two_quotes_without_a_fit_is_drawn_all_the_same(opened):
+    page = opened("/surface/SPY/")
+    expect(page.locator("pulse-plot canvas")).to_have_count(1, timeout=10_000)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.evaluate(
+        """() => {
+          const old = document.querySelector("pulse-plot");
+          const data = { ...JSON.parse(old.querySelector("script").textContent), lines: [] };
+          const made = old.cloneNode(false);
+          const script = document.createElement("script");
+          script.type = "application/json";
+          script.textContent = JSON.stringify(data);
+          made.append(script);
+          old.replaceWith(made);
+        }"""
+    )
+    expect(page.locator("pulse-plot canvas")).to_have_count(1, timeout=10_000)
+    page.locator("pulse-plot canvas").hover()
+    page.wait_for_timeout(200)
+    assert errors == []
+
+
+def test_an_open_table_of_the_mesh_stays_open_when_parts_are_drawn_again(opened):
+
+    page = opened("/surface/SPY/")
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=15_000)
+    page.locator("figure:has(vol-surface) summary").click()
+    page.evaluate("() => document.getElementById('refresh').dispatchEvent(new Event('x'))")
+    with page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true"):
+        page.evaluate(
+            """async () => {
+              const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
+              const { loadHtmx } = await import(loaded.find((n) => /lib.htmx[.\\w]*js$/.test(n)));
+              await loadHtmx();
+              document.getElementById("refresh").dispatchEvent(new CustomEvent("pulse:refresh"));
+            }"""
+        )
+    page.wait_for_timeout(300)
+    assert page.locator("figure:has(vol-surface) details").get_attribute("open") is not None
+    expect(page.locator("#s-mesh-table")).to_be_visible()
+
+
 def test_the_slider_goes_back_in_stored_time(opened):
     page = opened("/surface/SPY/")
     slider = page.get_by_role("slider", name="Minute of the day")

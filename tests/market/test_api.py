@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import time
 from dataclasses import replace
 
+import numpy as np
 import orjson
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 
 from accounts.models import User
-from market import framestore, store
+from market import computed, framestore, store
+from market.bodies.chain import chain_body
+from market.contracts import Computed, Contracts
 from market.models import Instrument, Snapshot
 from quant import bsm
-from tests.live_worker import live_worker  # noqa: F401 - a fixture
 from tests.market.feed.recorded import DAY, recorded
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,7 +60,7 @@ def test_a_snapshot_at_an_instant_is_what_was_known_then(day, pro):
     assert between["time"] == body["time"]
 
 
-def test_the_chain_has_every_greek_of_each_strike(day, pro, live_worker):  # noqa: F811
+def test_the_chain_has_every_greek_of_each_strike(day, pro, live_worker):
     body = pro.get(f"/api/v1/market/TEST/chain?at={THIRD}").json()
     assert body["expiry"] == DAY.isoformat()
     assert [row["strike"] for row in body["rows"]] == [90 + 2.5 * i for i in range(9)]
@@ -67,7 +72,7 @@ def test_the_chain_has_every_greek_of_each_strike(day, pro, live_worker):  # noq
     assert live_worker == ["market.chain"]
 
 
-def test_another_expiry_can_be_asked_for_and_a_wrong_one_is_named(day, pro, live_worker):  # noqa: F811
+def test_another_expiry_can_be_asked_for_and_a_wrong_one_is_named(day, pro, live_worker):
     later = pro.get(f"/api/v1/market/TEST/chain?at={THIRD}&expiry=2024-04-12")
     assert later.json()["expiry"] == "2024-04-12"
     wrong = pro.get(f"/api/v1/market/TEST/chain?at={THIRD}&expiry=2030-01-01")
@@ -76,7 +81,7 @@ def test_another_expiry_can_be_asked_for_and_a_wrong_one_is_named(day, pro, live
     assert wrong.json()["errors"][0]["path"] == "/expiry"
 
 
-def test_exposure_states_its_sign_units_and_levels(day, pro, live_worker):  # noqa: F811
+def test_exposure_states_its_sign_units_and_levels(day, pro, live_worker):
     body = pro.get(f"/api/v1/market/TEST/exposure?at={THIRD}").json()
     assert (body["status"], body["sign"]) == ("ok", "naive")
     assert body["units"]["gamma"] == "$ delta per +1 %"
@@ -86,7 +91,7 @@ def test_exposure_states_its_sign_units_and_levels(day, pro, live_worker):  # no
     assert body["levels"]["call_wall"] in [row["strike"] for row in body["by_strike"]]
 
 
-def test_raw_units_are_asked_for_and_named(day, pro, live_worker):  # noqa: F811
+def test_raw_units_are_asked_for_and_named(day, pro, live_worker):
     quoted = pro.get(f"/api/v1/market/TEST/chain?at={THIRD}").json()
     raw = pro.get(f"/api/v1/market/TEST/chain?at={THIRD}&units=raw").json()
     assert (quoted["units"]["vega"], raw["units"]["vega"]) == ("$ per vol pt", "$ per 1.00 vol")
@@ -96,7 +101,7 @@ def test_raw_units_are_asked_for_and_named(day, pro, live_worker):  # noqa: F811
     assert wrong.json()["errors"][0]["path"] == "/units"
 
 
-def test_every_assumption_on_dealers_stands_beside_the_others(day, pro, live_worker):  # noqa: F811
+def test_every_assumption_on_dealers_stands_beside_the_others(day, pro, live_worker):
     body = pro.get(f"/api/v1/market/TEST/exposure?at={THIRD}").json()
     told = {item["sign"]: item for item in body["assumptions"]}
     assert set(told) >= {"naive", "inverted_calls", "none"}
@@ -106,7 +111,7 @@ def test_every_assumption_on_dealers_stands_beside_the_others(day, pro, live_wor
     assert 0 < sum(shares) <= 1.000001
 
 
-def test_the_surface_says_how_good_each_fit_is(day, pro, live_worker):  # noqa: F811
+def test_the_surface_says_how_good_each_fit_is(day, pro, live_worker):
     body = pro.get(f"/api/v1/market/TEST/surface?at={THIRD}&expiry=2024-04-12").json()
     assert [one["expiry"] for one in body["expiries"]] == ["2024-03-15", "2024-04-12"]
     later = body["expiries"][1]
@@ -118,7 +123,7 @@ def test_the_surface_says_how_good_each_fit_is(day, pro, live_worker):  # noqa: 
     assert wrong.json()["errors"][0]["path"] == "/expiry"
 
 
-def test_a_contract_is_explained_in_both_units(day, pro, live_worker):  # noqa: F811
+def test_a_contract_is_explained_in_both_units(day, pro, live_worker):
     path = "/api/v1/market/TEST/contract/TEST240412C00100000"
     body = pro.get(f"{path}?at={THIRD}&greek=vega").json()
     assert [greek["name"] for greek in body["greeks"]] == ["price", *GREEKS]
@@ -132,14 +137,14 @@ def test_a_contract_is_explained_in_both_units(day, pro, live_worker):  # noqa: 
     assert pro.get(f"{path}?greek=beauty").json()["errors"][0]["path"] == "/greek"
 
 
-def test_a_snapshot_without_a_vendors_figures_says_so(day, pro, live_worker):  # noqa: F811
+def test_a_snapshot_without_a_vendors_figures_says_so(day, pro, live_worker):
     answer = pro.get(f"/api/v1/market/TEST/vendor?at={THIRD}")
     assert answer.status_code == 404
     assert "no vendor" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("part", ["chain", "exposure", "surface", "contract/TEST240315C00100000"])
-def test_what_has_not_changed_is_304_and_no_worker_is_asked(day, pro, live_worker, part):  # noqa: F811
+def test_what_has_not_changed_is_304_and_no_worker_is_asked(day, pro, live_worker, part):
     path = f"/api/v1/market/TEST/{part}"
     first = pro.get(f"{path}?at={THIRD}")
     assert first.status_code == 200, first.content
@@ -158,7 +163,7 @@ def test_what_has_not_changed_is_304_and_no_worker_is_asked(day, pro, live_worke
     assert "private" in first["Cache-Control"]
 
 
-def test_a_snapshot_that_a_later_import_adds_to_is_another_answer(day, pro, live_worker):  # noqa: F811
+def test_a_snapshot_that_a_later_import_adds_to_is_another_answer(day, pro, live_worker):
     path = f"/api/v1/market/TEST/chain?at={THIRD}"
     first = pro.get(path)
     row = Snapshot.objects.order_by("time")[2]
@@ -171,19 +176,57 @@ def test_a_snapshot_that_a_later_import_adds_to_is_another_answer(day, pro, live
     assert again.json()["rows"][0]["call"]["spread"] > first.json()["rows"][0]["call"]["spread"]
 
 
-def test_an_etag_is_of_the_question_too(day, pro, live_worker):  # noqa: F811
+def test_a_corrected_spot_is_another_answer(day, pro, live_worker):
+    path = f"/api/v1/market/TEST/chain?at={THIRD}"
+    first = pro.get(path)
+    data = store.load_snapshot(Snapshot.objects.order_by("time")[2].pk)
+    store.write_snapshots(
+        [replace(data, id=None, last=data.last + 1, bid=data.bid + 1, ask=data.ask + 1)]
+    )
+    again = pro.get(path, headers={"if-none-match": first["ETag"]})
+    assert again.status_code == 200
+    assert again.json()["spot"] == pytest.approx(first.json()["spot"] + 1)
+
+
+def test_pages_that_ask_at_once_have_a_body_made_once(day, pro, live_worker, monkeypatch):
+    made = []
+
+    def slow(*args, **named):
+        made.append(1)
+        time.sleep(0.3)
+        return chain_body(*args, **named)
+
+    monkeypatch.setattr("market.tasks.chain_body", slow)
+    user = User.objects.get(email="pro@test.example")
+    found = []
+
+    def ask():
+        found.append(computed.ask(user, "chain", "TEST", None, False).body)
+        connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert found[0] == found[1] == found[2]
+    assert found[0] is not None
+
+
+def test_an_etag_is_of_the_question_too(day, pro, live_worker):
     path = f"/api/v1/market/TEST/chain?at={THIRD}"
     marks = {pro.get(path + more)["ETag"] for more in ("", "&units=raw", "&expiry=2024-04-12")}
     assert len(marks) == 3
 
 
-def test_a_304_is_not_for_who_may_not_see_the_answer(day, pro, client, live_worker):  # noqa: F811
+def test_a_304_is_not_for_who_may_not_see_the_answer(day, pro, client, live_worker):
     mark = pro.get(f"/api/v1/market/TEST/chain?at={THIRD}")["ETag"]
     visitor = Client().get(f"/api/v1/market/TEST/chain?at={THIRD}", headers={"if-none-match": mark})
     assert visitor.status_code == 401
 
 
-def test_greeks_of_given_contracts_in_rows_or_columns(pro, live_worker):  # noqa: F811
+def test_greeks_of_given_contracts_in_rows_or_columns(pro, live_worker):
     rows = [
         {"strike": 95, "right": "put", "iv": 0.2},
         {"strike": 105, "right": "call", "iv": 0.3},
@@ -206,6 +249,46 @@ def test_greeks_of_given_contracts_in_rows_or_columns(pro, live_worker):  # noqa
     assert live_worker == ["market.greeks"] * 2
 
 
+def test_a_missing_cell_takes_what_is_the_same_for_all(pro, live_worker):
+    row = {"spot": 100, "strike": 100, "right": "call", "years": 1, "iv": 0.2}
+    rows = [{**row, "rate": 0.05}, row, {**row, "rate": None}, {**row, "rate": ""}]
+    body = post(pro, {"contracts": rows, "defaults": {"rate": 0.05}, "names": ["price"]}).json()
+    wanted = bsm.price(100, 100, 1, 0.05, 0.0, 0.2, True).item()
+    assert [row["price"] for row in body["contracts"]] == [wanted] * 4
+    turned = {name: [r.get(name) for r in rows] for name in rows[0]}
+    again = post(pro, {"contracts": turned, "defaults": {"rate": 0.05}, "names": ["price"]}).json()
+    assert again["contracts"]["price"] == [wanted] * 4
+
+
+def uncomputed(given: Contracts, names: list[str], *, raw: bool) -> Computed:
+    values = dict.fromkeys(names, given.spot)
+    return Computed(values, given.iv, np.zeros(len(given), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("count", "rate", "status"),
+    [(2000, 0.05, 200), (2001, 0.05, 400), (10, -0.05, 200), (11, -0.05, 400)],
+)
+def test_a_call_costs_no_more_than_there_is_time_for(
+    pro, live_worker, monkeypatch, count, rate, status
+):
+    monkeypatch.setattr("market.bodies.greeks.compute", uncomputed)
+    same = {"spot": 100, "strike": 110, "right": "put", "years": 1, "iv": 0.2, "style": "american"}
+    asked = {"contracts": [{"rate": rate, "yield": -0.2}] * count, "defaults": same}
+    answer = post(pro, asked)
+    assert answer.status_code == status, answer.content[:300]
+    if status == 400:
+        assert answer.json()["errors"][0]["path"] == "/style"
+
+
+def test_an_odd_american_row_is_flagged_and_costs_the_others_nothing(pro, live_worker):
+    same = {"spot": 100, "strike": 110, "right": "put", "rate": 0.05, "style": "american"}
+    rows = [{"years": 1e300, "iv": 0.2}, {"years": 100, "iv": 50}, {"years": 1, "iv": 0.2}]
+    body = post(pro, {"contracts": rows, "defaults": same, "names": ["price"]}).json()
+    assert [row["status"] for row in body["contracts"]] == ["bad_input", "bad_input", "ok"]
+    assert body["contracts"][2]["price"] > 10
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -224,14 +307,14 @@ def test_greeks_of_given_contracts_in_rows_or_columns(pro, live_worker):  # noqa
         (b'{"contracts": {"spot": [' + b"1," * 10000 + b"1]}}", "contracts"),
     ],
 )
-def test_a_request_that_cannot_be_read_names_its_part(pro, live_worker, body, field):  # noqa: F811
+def test_a_request_that_cannot_be_read_names_its_part(pro, live_worker, body, field):
     answer = pro.post("/api/v1/greeks", body, content_type="application/json")
     assert answer.status_code == 400, answer.content
     assert answer["Content-Type"].startswith("application/problem+json")
     assert answer.json()["errors"][0]["path"] == f"/{field}"
 
 
-def test_a_body_beyond_what_is_read_or_of_another_kind_is_refused(pro, live_worker, settings):  # noqa: F811
+def test_a_body_beyond_what_is_read_or_of_another_kind_is_refused(pro, live_worker, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
     large = pro.post("/api/v1/greeks", b" " * 2000, content_type="application/json")
     assert (large.status_code, large.json()["code"]) == (413, "too_large")
@@ -240,7 +323,7 @@ def test_a_body_beyond_what_is_read_or_of_another_kind_is_refused(pro, live_work
     assert live_worker == []
 
 
-def test_a_visitor_has_no_greeks_computed(client, live_worker):  # noqa: F811
+def test_a_visitor_has_no_greeks_computed(client, live_worker):
     assert post(client, {"contracts": []}).status_code == 401
     assert live_worker == []
 
@@ -260,7 +343,7 @@ def test_no_worker_is_a_503_that_says_when_to_come_back(day, pro, monkeypatch):
 @pytest.mark.parametrize(
     "part", ["snapshot", "chain", "exposure", "surface", "vendor", "contract/TEST240315C00100000"]
 )
-def test_an_unknown_symbol_is_a_404_with_the_remedy(day, pro, live_worker, part):  # noqa: F811
+def test_an_unknown_symbol_is_a_404_with_the_remedy(day, pro, live_worker, part):
     answer = pro.get(f"/api/v1/market/NONE/{part}")
     assert answer.status_code == 404
     assert "/api/v1/market" in answer.json()["detail"]

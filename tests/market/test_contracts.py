@@ -18,10 +18,16 @@ from quant.status import Status
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 FINITE = {Status.OK, Status.EXPIRED, Status.ZERO_VOL, Status.SINGULAR, Status.UNDERFLOW,
           Status.EXERCISE}  # fmt: skip
+NESTED: list = []
+for _ in range(5_000):
+    NESTED = [NESTED]
 CELLS = st.one_of(
     st.none(),
     st.booleans(),
     st.text(max_size=8),
+    st.sampled_from(
+        ["american", "call", "put", 100.0, 0.25, -0.05, 1e300, 50.0, "SPX", "2026-09-18"]
+    ),
     st.floats(),
     st.integers(-(10**400), 10**400),
     st.lists(st.integers(), max_size=2),
@@ -102,7 +108,7 @@ def test_an_occ_symbol_says_strike_right_and_expiry():
         ({"spot": [10**400]}, "spot", "is not a finite number"),
         ({"right": ["straddle"]}, "right", "'straddle' is neither call nor put"),
         ({"right": [None]}, "right", "is missing"),
-        ({"right": [[1]]}, "right", "is neither call nor put"),
+        ({"right": [[1]]}, "right", "is a list or an object"),
         ({"iv": [-0.1]}, "iv", "is below 0"),
         ({"iv": [None]}, "iv", "is missing; give iv or price"),
         ({"years": [None], "expiry": [""]}, "expiry", "is missing; give expiry or years"),
@@ -110,10 +116,13 @@ def test_an_occ_symbol_says_strike_right_and_expiry():
         ({"expiry": ["9999-12-31"]}, "expiry", "is outside the calendar"),
         ({"expiry": ["2026-06-19"], "at": ["noon"]}, "at", "is neither a date nor an instant"),
         ({"style": ["bermudan"]}, "style", "is neither european nor american"),
+        ({"root": ["A" * 1_000_000], "expiry": ["2026-06-19"]}, "root", "is no option root"),
+        ({"spot": [NESTED]}, "spot", "is a list or an object"),
+        ({"iv": [{"x": 1}]}, "iv", "is a list or an object"),
     ],
 )
 def test_a_bad_row_is_named_and_the_others_are_computed(columns, field, says):
-    good = {"expiry": "2026-06-19", "at": "2026-03-02", "style": "european"}
+    good = {"expiry": "2026-06-19", "at": "2026-03-02", "style": "european", "root": ""}
     both = {
         name: [*values, good.get(name, {"right": "call", "spot": 100.0}.get(name, 100.0))]
         for name, values in columns.items()

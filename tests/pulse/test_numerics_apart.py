@@ -38,7 +38,7 @@ def test_the_web_process_loads_no_compiler_and_no_model_library():
 
 
 def test_every_kernel_is_compiled_or_loaded_at_once():
-    assert {"greeks", "implied", "smiles", "sweep", "revalue"} <= set(warm.compile_kernels())
+    assert {"greeks", "implied", "sabr", "svi", "sweep", "revalue"} <= set(warm.compile_kernels())
     warm.warm_up()
 
 

@@ -7,6 +7,9 @@ import pytest
 
 from market.clock import MINUTE
 from market.frames import Frame, Kind
+from tests.live_worker import live_worker
+
+__all__ = ["live_worker"]
 
 OPEN = 1_700_000_000 * 1_000_000_000
 STEP = {Kind.INTRADAY: MINUTE, Kind.DAILY: 1440 * MINUTE}

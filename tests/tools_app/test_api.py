@@ -9,7 +9,6 @@ from django.test import Client
 
 from accounts.models import User
 from market.models import FeedRun, Instrument
-from tests.live_worker import live_worker  # noqa: F401 - a fixture
 from tools_app.models import Cursor, Signal
 from tools_app.registry import catalogue
 
@@ -116,7 +115,7 @@ def rows_for(number: int, rows: int = 3) -> dict[str, object]:
     }
 
 
-def test_a_tool_runs_on_rows_given(live_worker):  # noqa: F811
+def test_a_tool_runs_on_rows_given(live_worker):
     body = post(client_of("free"), {"tool_id": 1, "data": rows_for(1)}).json()
     assert (body["tool"]["id"], body["rows"]) == (1, 3)
     assert body["fires"] is False
@@ -124,7 +123,7 @@ def test_a_tool_runs_on_rows_given(live_worker):  # noqa: F811
     assert body["score"] is None
 
 
-def test_every_fault_of_the_rows_is_named(live_worker):  # noqa: F811
+def test_every_fault_of_the_rows_is_named(live_worker):
     data = rows_for(1)
     columns = data["columns"]
     name = next(iter(columns))
@@ -140,7 +139,7 @@ def test_every_fault_of_the_rows_is_named(live_worker):  # noqa: F811
 
 
 @pytest.mark.parametrize("bad", ["1", None, True, 1e400, {"x": 1}])
-def test_a_value_that_is_no_number_is_named(live_worker, bad):  # noqa: F811
+def test_a_value_that_is_no_number_is_named(live_worker, bad):
     data = rows_for(1)
     name = next(iter(data["columns"]))
     data["columns"][name] = [1.0, bad, 1.0]
@@ -150,7 +149,7 @@ def test_a_value_that_is_no_number_is_named(live_worker, bad):  # noqa: F811
     assert "errors" in answer.json() or "JSON" in answer.json()["detail"]
 
 
-def test_a_locked_tool_is_not_run(live_worker):  # noqa: F811
+def test_a_locked_tool_is_not_run(live_worker):
     answer = post(client_of("free"), {"tool_id": 8, "symbol": "SIM"})
     assert answer.status_code == 403
     assert answer.json()["opens_with"] == "pro"
@@ -158,12 +157,12 @@ def test_a_locked_tool_is_not_run(live_worker):  # noqa: F811
 
 
 @pytest.mark.parametrize("symbol", ["\x00", "A\x00B", "\ud800"])
-def test_a_text_that_no_table_can_hold_is_refused(live_worker, symbol):  # noqa: F811
+def test_a_text_that_no_table_can_hold_is_refused(live_worker, symbol):
     answer = post(client_of("free"), {"tool_id": 1, "symbol": symbol})
     assert answer.status_code == 400
 
 
-def test_a_symbol_without_a_feed_is_named(live_worker):  # noqa: F811
+def test_a_symbol_without_a_feed_is_named(live_worker):
     answer = post(client_of("free"), {"tool_id": 1, "symbol": "NONE"})
     assert answer.status_code == 400
     assert "no feed of this symbol" in json.dumps(answer.json())

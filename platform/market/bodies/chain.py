@@ -56,6 +56,7 @@ def chain_body(
     head: Payload,
     expiry: str | None = None,
     raw: bool = False,
+    tick: float = 0.01,
 ) -> Payload:
     """Return one expiry of a chain.
 
@@ -74,16 +75,18 @@ def chain_body(
         As `expiry_key` names it; None takes the nearest that is not past.
     raw
         Whether Greeks are mathematical derivatives instead of in the market's units.
+    tick
+        Smallest price step, $.
 
     Raises
     ------
-    LookupError
+    AbsentError
         The chain has no contracts, or none of that expiry.
     """
     settles = pick_expiry(chain, expiry)
     index = np.flatnonzero(chain.expiries == settles)
     part = chain.select(index)
-    vols = american.chain_vols(part)
+    vols = american.chain_vols(part, tick)
     sides = _sides(part, vols, [symbols[position] for position in index.tolist()], raw)
     rows: dict[float, Payload] = {}
     for strike, is_call, side in zip(

@@ -6,7 +6,7 @@ import numpy as np
 
 from market.bodies.chain import FORWARD_SOURCES
 from market.clock import MINUTE
-from market.payloads import Payload, expiry_key, iso, number, numbers
+from market.payloads import AbsentError, Payload, expiry_key, iso, number, numbers
 from quant import american, bsm, fields
 from quant.arrays import FloatArray
 from quant.chain import Chain
@@ -27,6 +27,7 @@ def contract_body(
     *,
     head: Payload,
     greek: str = "price",
+    tick: float = 0.01,
 ) -> Payload:
     """Return a contract of a chain with its Greeks, and a grid of one of them.
 
@@ -43,19 +44,21 @@ def contract_body(
     greek
         Field of the grid: spot moved by standard deviations over the time left, times from now
         to the last minute, volatility shifted by points.
+    tick
+        Smallest price step, $.
 
     Raises
     ------
-    LookupError
+    AbsentError
         The chain has no such contract.
     """
     if wanted not in symbols:
-        raise LookupError(f"no contract {wanted} in this chain")
+        raise AbsentError(f"no contract {wanted} in this chain")
     place = symbols.index(wanted)
     index = np.flatnonzero(chain.expiries == chain.expiries[place])
     part = chain.select(index)
     at = int(np.flatnonzero(index == place)[0])
-    vols = american.chain_vols(part)
+    vols = american.chain_vols(part, tick)
     r, q = american.chain_rates(part, vols)
     years = float(part.years()[at])
     terms = _Terms(

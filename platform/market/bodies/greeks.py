@@ -17,12 +17,13 @@ from market.contracts import (
     known_columns,
     read,
 )
-from quant import fields
+from quant import american, fields
 from quant.status import Status
 
 MOST = 10_000
-MOST_AMERICAN = 2_000
-"""Contracts of one request; those with early exercise take a millisecond each."""
+MOST_EFFORT = 2_000
+"""Contracts of one request; early exercise takes a millisecond each, and 200 times that where
+rate and yield are below zero so that it pays between two boundaries."""
 OPTIONS = ("contracts", "defaults", "names", "units", "at")
 
 
@@ -58,10 +59,10 @@ def greeks_body(body: bytes, now: dt.datetime) -> bytes:
     if size > MOST:
         raise TableError("contracts", f"are {size}; give at most {MOST} a call")
     same = dict(zip(known_columns(list(defaults)), defaults.values(), strict=True))
-    table = {name: [value] * size for name, value in same.items()} | columns
-    given = read(table, now)
-    if np.count_nonzero(given.american) > MOST_AMERICAN:
-        raise TableError("style", f"at most {MOST_AMERICAN} american contracts a call")
+    given = read(_filled(columns, same, size), now)
+    effort = _effort(given)
+    if effort > MOST_EFFORT:
+        raise TableError("style", f"american contracts take {effort:.0f} ms; ask for fewer a call")
     done = compute(given, names, raw=raw)
     answer = {
         "units": {name: _unit(name, raw) for name in names} | {"iv": "per sqrt(year)"},
@@ -85,6 +86,30 @@ def _columns(given: Any) -> tuple[dict[str, Sequence[Any]], bool]:
     return {
         column: [row.get(name) for row in given] for name, column in zip(names, own, strict=True)
     }, True
+
+
+def _filled(
+    columns: dict[str, Sequence[Any]], same: Mapping[str, Any], size: int
+) -> dict[str, Sequence[Any]]:
+    """Return the columns with what is the same for all where a cell is missing."""
+    filled = dict(columns)
+    for name, value in same.items():
+        own = columns.get(name)
+        if own is None:
+            filled[name] = [value] * size
+        else:
+            filled[name] = [value if cell in (None, "") else cell for cell in own]
+    return filled
+
+
+def _effort(given: Contracts) -> float:
+    """Return what early exercise costs in all, in times of one contract."""
+    rows = given.american & np.isfinite(given.spot)
+    if not rows.any():
+        return 0.0
+    each = american.effort(given.years[rows], given.rate[rows], given.carry[rows],
+                           given.is_call[rows])  # fmt: skip
+    return float(each.sum())
 
 
 def _names(asked: Any) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from market.payloads import Payload, expiry_key, iso, number, numbers
+from market.payloads import AbsentError, Payload, expiry_key, iso, number, numbers
 from quant import sabr, surface
 from quant.arrays import FloatArray
 from quant.butterfly import Butterfly
@@ -56,7 +56,7 @@ def surface_body(
 
     Raises
     ------
-    LookupError
+    AbsentError
         The chain has no expiry of that name ahead.
     """
     fitted = surface.fit(chain, tick=tick)
@@ -84,7 +84,7 @@ def _pick(fitted: Surface, wanted: str | None) -> SurfaceSlice | None:
     for one in fitted.slices:
         if expiry_key(one.expiry) == wanted:
             return one
-    raise LookupError(f"no expiry {wanted} ahead; choose one of the chain's expiries")
+    raise AbsentError(f"no expiry {wanted} ahead; choose one of the chain's expiries")
 
 
 def _slice(one: SurfaceSlice) -> Payload:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.templatetags.static import static
@@ -180,9 +181,15 @@ def can(context: template.Context, name: str) -> bool:
 
 
 @register.simple_tag(takes_context=True)
-def api_call(context: template.Context, path: str) -> str:
-    """Return the command line that asks the REST interface for what a figure shows."""
+def api_call(context: template.Context, path: str, takes: str = "") -> str:
+    """Return the command line that asks the REST interface for what a figure shows.
+
+    `takes` names the page's parameters that the interface takes as well.
+    """
     request = context["request"]
+    given = {name: request.GET[name] for name in takes.split() if request.GET.get(name)}
+    if given:
+        path += ("&" if "?" in path else "?") + urlencode(given)
     return f"curl '{request.build_absolute_uri(path)}'"
 
 

@@ -14,7 +14,7 @@ from numba import types
 
 from quant.arrays import FloatArray
 from quant.kernels.compile import VECTOR, inlined, kernel, summed
-from quant.kernels.smiles import solve_damped
+from quant.kernels.least_squares import MOST_CORRELATION, solve_damped
 
 GRID = 57
 _AROUND = 9  # places about the bend, which the grid may step over
@@ -28,13 +28,12 @@ _STAGES = (10.0, 100.0, 1000.0)
 _MARGIN, _GAP, _SLOPE = 2e-3, 1e-3, 1e-4
 _NUDGE = 1e-6
 _DONE = (1e-2, 1e-3, 1e-6)  # relative fall of the cost that ends a stage
-_MOST_RHO = 0.9995
 
 
 @inlined
 def _raw(u: FloatArray, steepest: float, p: FloatArray) -> None:
     """Turn five numbers without bounds into a, b, rho, m and sigma within theirs."""
-    rho = _MOST_RHO * math.tanh(u[2])
+    rho = MOST_CORRELATION * math.tanh(u[2])
     share = 1.0 / (1.0 + math.exp(-min(max(u[1], -30.0), 30.0)))
     b = share * steepest / (1.0 + abs(rho))
     sigma = math.exp(min(max(u[4], -9.0), 5.0))
@@ -152,7 +151,7 @@ def free_svi_kernel(
         t = 2.0 * j / (GRID - 1.0) - 1.0
         nodes[0, j] = _REACH * t * (0.3 + 0.7 * t * t)
     _places(0.0, 0.0, 0, floor, nodes)
-    rho = min(max(p[2] / _MOST_RHO, -0.999), 0.999)
+    rho = min(max(p[2] / MOST_CORRELATION, -0.999), 0.999)
     share = min(max(p[1] * (1.0 + abs(p[2])) / steepest, 1e-6), 1.0 - 1e-6)
     lowest = p[0] + p[1] * p[4] * math.sqrt(1.0 - p[2] * p[2])
     u[0], u[1] = math.log(max(lowest, 1e-3)), math.log(share / (1.0 - share))

@@ -83,7 +83,8 @@ class PulsePlot extends HTMLElement {
 
   /** The fit and the middles decide the range: a wide quote far out must not flatten the smile. */
   #up() {
-    const known = [...this.data.bars.mid, ...this.data.lines[0].values].filter((value) => value !== null);
+    const fit = this.data.lines[0]?.values ?? [];
+    const known = [...this.data.bars.mid, ...fit].filter((value) => value !== null);
     const [low, high] = [Math.min(...known), Math.max(...known)];
     const room = (high - low || 1) * ROOM;
     return [Math.max(0, low - room), high + room];
@@ -153,7 +154,7 @@ class PulsePlot extends HTMLElement {
 
   #read(plot) {
     const at = plot.cursor.idx;
-    if (at === null || at === undefined) {
+    if (at === null || at === undefined || !this.data.lines.length) {
       this.readout.textContent = "";
       return;
     }

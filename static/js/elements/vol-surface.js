@@ -25,17 +25,20 @@ class VolSurface extends HTMLElement {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.redraw);
     this.canvas.addEventListener("keydown", (event) => this.#key(event));
     this.canvas.addEventListener("pointerdown", (event) => this.#grab(event));
-    this.buttons = this.closest("figure")?.querySelectorAll("[data-turn]") ?? [];
-    for (const button of this.buttons) button.addEventListener("click", () => this.#press(button.dataset.turn));
+    this.figure = this.closest("figure");
+    this.press = ({ target }) => this.#press(target.closest("[data-turn]")?.dataset.turn);
+    this.figure?.addEventListener("click", this.press);
   }
 
   disconnectedCallback() {
     this.watch.disconnect();
+    this.figure?.removeEventListener("click", this.press);
     document.removeEventListener("themechange", this.redraw);
     matchMedia("(prefers-color-scheme: dark)").removeEventListener("change", this.redraw);
   }
 
   #press(way) {
+    if (!way) return;
     if (way === "reset") Object.assign(view, START);
     else view.turn += way === "left" ? -2 * STEP : 2 * STEP;
     this.#paint();

@@ -1,0 +1,5 @@
+"""Fixtures of the market's tests."""
+
+from tests.live_worker import live_worker
+
+__all__ = ["live_worker"]
