@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pulse import embedded
 
@@ -168,6 +168,9 @@ def stop_all(children: Sequence[Child], grace: float) -> None:
             child.process.wait(2)
 
 
+_TAIL = 12  # lines of a log that an error shows
+
+
 class Supervisor:
     """Runs the embedded servers first, then a preparation step, then the applications."""
 
@@ -231,10 +234,15 @@ class Supervisor:
             time.sleep(POLL)
         return False
 
-    def run_through(self, name: str, *argv: str, seconds: float) -> bool:
-        """Run a command to its end while the children are tended; return whether it went well.
+    def run_through(self, name: str, *argv: str, seconds: float) -> None:
+        """Run a command to its end while the children are tended.
 
         A stop that is requested meanwhile stops the command too.
+
+        Raises
+        ------
+        StepFailedError
+            With the last lines of its log.
         """
         began = time.monotonic()
         path = self.var / "log" / f"{name}.log"
@@ -243,6 +251,7 @@ class Supervisor:
             process = subprocess.Popen(  # noqa: S603 - our own argv
                 argv,
                 cwd=self.root,
+                env={**os.environ, "PULSE_SUPERVISED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -253,10 +262,12 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(2)
-        well = ended and process.returncode == 0
         took = f"{time.monotonic() - began:.1f} s"
-        say(name, f"done in {took}" if well else f"not done after {took}; {path} says why")
-        return well
+        if ended and process.returncode == 0:
+            say(name, f"done in {took}")
+        elif not self._stop:
+            lines = path.read_text(errors="replace").splitlines()[-_TAIL:]
+            raise StepFailedError(f"{name} failed after {took}:\n" + "\n".join(lines))
 
     @property
     def stopping(self) -> bool:
@@ -296,21 +307,3 @@ def read_state(var: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError):
         return None
     return state
-
-
-def run_step(name: str, log: IO[bytes], *argv: str, cwd: Path) -> None:
-    """Run one preparation command to its end; raise with its last lines when it fails."""
-    began = time.monotonic()
-    done = subprocess.run(  # noqa: S603 - our own argv
-        argv,
-        cwd=cwd,
-        env={**os.environ, "PULSE_SUPERVISED": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    log.write(done.stdout + done.stderr)
-    if done.returncode:
-        tail = (done.stdout + done.stderr).decode(errors="replace").splitlines()[-12:]
-        raise StepFailedError(f"{name} failed:\n" + "\n".join(tail))
-    say(name, f"done in {time.monotonic() - began:.1f} s")

@@ -117,7 +117,7 @@ def test_a_smile_of_two_quotes_without_a_fit_is_drawn_all_the_same(opened):
         }"""
     )
     expect(page.locator("pulse-plot canvas")).to_have_count(1, timeout=10_000)
-    page.locator("pulse-plot canvas").hover()
+    page.locator("pulse-plot .u-over").hover()
     page.wait_for_timeout(200)
     assert errors == []
 
@@ -177,7 +177,7 @@ def test_a_snapshot_without_vendor_figures_says_so(opened):
 
 def test_an_expiry_that_is_gone_leads_to_the_nearest(opened):
     page = opened("/chain/SPY/?expiry=1999-01-01")
-    expect(page.locator(".banner")).to_contain_text("no longer in the chain")
+    expect(page.locator(".banner")).to_contain_text("is not in the chain")
     expect(page.locator(".chips [aria-current]")).to_contain_text("2026-11-20")
 
 

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from quant import warm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,17 +69,18 @@ def test_only_the_worker_that_answers_requests_is_warmed(monkeypatch):
 
 
 def test_a_step_runs_through_while_children_are_tended_and_a_stop_ends_it(tmp_path, capsys):
-    from pulse.supervisor import Supervisor
+    from pulse.supervisor import StepFailedError, Supervisor
 
     house = Supervisor(tmp_path, ROOT)
-    assert house.run_through("fine", sys.executable, "-c", "print('x')", seconds=30)
+    house.run_through("fine", sys.executable, "-c", "print('x')", seconds=30)
     assert (tmp_path / "log" / "fine.log").read_text() == "x\n"
-    assert not house.run_through("broken", sys.executable, "-c", "raise SystemExit(3)", seconds=30)
-    assert "broken.log says why" in capsys.readouterr().out
+    assert "done in" in capsys.readouterr().out
+    with pytest.raises(StepFailedError, match=r"broken failed after .*\nthe reason"):
+        house.run_through(
+            "broken", sys.executable, "-c", "print('the reason'); raise SystemExit(3)", seconds=30
+        )
     house.request_stop()
     began = time.monotonic()
-    assert not house.run_through(
-        "long", sys.executable, "-c", "import time; time.sleep(60)", seconds=60
-    )
+    house.run_through("long", sys.executable, "-c", "import time; time.sleep(60)", seconds=60)
     assert time.monotonic() - began < 5
     assert house.stopping

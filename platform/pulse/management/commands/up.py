@@ -14,7 +14,7 @@ from pulse import preparation, supervisor
 from pulse.embedded import ServerFailedError
 from pulse.supervisor import AlreadyRunningError, Supervisor, say
 
-COMPILE_S = 600
+STEP_S = 600
 MANAGE = (sys.executable, "-W", "ignore", "manage.py")
 
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             signal.signal(number, house.request_stop)
         try:
             house.start_servers()
-            self.prepare()
+            self.prepare(house)
             port = supervisor.free_port(options["port"])
             house.address = f"http://localhost:{port}"
             house.add("web", *MANAGE, "serve", "--port", str(port))
@@ -63,26 +63,21 @@ class Command(BaseCommand):
         finally:
             house.stop()
 
-    def prepare(self) -> None:
+    def prepare(self, house: Supervisor) -> None:
         """Migrate, seed the demo and gather the static files, when any of that changed."""
         stamp = settings.VAR_DIR / "postgres" / "pulse-prepared"
         now = preparation.fingerprint()
         if not os.environ.get("DATABASE_URL") and preparation.read(stamp) == now:
             say("prepare", "nothing changed")
             return
-        path = settings.VAR_DIR / "log" / "prepare.log"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as log:
-            supervisor.run_step(
-                "prepare", log, sys.executable, "manage.py", "prepare", cwd=settings.BASE_DIR
-            )
-        if stamp.parent.exists():
+        house.run_through("prepare", *MANAGE, "prepare", seconds=STEP_S)
+        if stamp.parent.exists() and not house.stopping:
             stamp.write_text(now)
 
     def start_others(self, house: Supervisor, options: dict[str, Any]) -> None:
         """Start the workers, the beat and the feeds."""
         # The web is served meanwhile; once compiled, this takes two seconds.
-        house.run_through("numerics", sys.executable, "-m", "quant.warm", seconds=COMPILE_S)
+        house.run_through("numerics", sys.executable, "-m", "quant.warm", seconds=STEP_S)
         if house.stopping:
             return
         celery = (sys.executable, "-W", "ignore", "-m", "celery", "-A", "pulse")
