@@ -97,6 +97,7 @@ def price(
             total[place] = paid
             if now:
                 status[place] = Status.EXERCISE
+    total = _worth_exercise(total, contracts)
     total[status == Status.BAD_INPUT] = premium[status == Status.BAD_INPUT] = np.nan
     return Priced(total.reshape(shape), premium.reshape(shape), status.reshape(shape))
 
@@ -144,6 +145,8 @@ def greeks(
         elif found - values["price"][place] / one.K > _NEGLIGIBLE:
             kept.append(place)
             values["price"][place] = found * one.K
+    if "price" in values:
+        values["price"] = _worth_exercise(values["price"], contracts)
     if kept:
         extra = premium_greeks([contracts[place] for place in kept], distinct)
         for name, parts in extra.items():
@@ -296,6 +299,13 @@ def _answerable(one: Contract, status: int) -> int:
     unit = one.unit()
     bad = unit.may_pay_early() and not one.within_reach()
     return int(Status.BAD_INPUT) if bad else status
+
+
+def _worth_exercise(price: FloatArray, contracts: list[Contract]) -> FloatArray:
+    """Return values that no rounding of a discounted sum puts below what exercise pays."""
+    floor = np.array([one.intrinsic for one in contracts], dtype=np.float64)
+    out: FloatArray = np.maximum(price, floor)
+    return out
 
 
 def _worth_asking(one: Contract, status: int) -> bool:

@@ -111,6 +111,15 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    """No state channel holds what an earlier test, of whatever folder, published."""
+    from record.hints import client
+
+    for key in client().scan_iter("state:*"):
+        client().delete(key)
+
+
 @pytest.fixture
 def market(site: Site) -> Iterator[Site]:
     """The site, whose market is well again after the test."""

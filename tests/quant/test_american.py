@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import QuantLib as ql
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quant import american, bsm
@@ -126,6 +126,7 @@ def test_without_carry_on_what_is_received_it_is_the_european_option_to_the_bit(
     st.floats(0.0, 0.1),
     st.floats(0.05, 0.8),
 )
+@example(147.0, 1.0, 0.0, 2.220446049250313e-16, 0.05078125)  # European: 2e-14 below exercise
 def test_put_call_symmetry_and_bounds(S, T, r, q, sigma):
     """C(S, K, r, q) = P(K, S, q, r), and every value lies between its bounds."""
     call = american.price(S, 100.0, T, r, q, sigma, True)
@@ -134,6 +135,8 @@ def test_put_call_symmetry_and_bounds(S, T, r, q, sigma):
     assert max(S - 100.0, 0.0) <= call.price <= S
     assert call.premium >= 0.0
     assert call.price >= bsm.price(S, 100.0, T, r, q, sigma, True)
+    served = american.greeks(S, 100.0, T, r, q, sigma, True, ("price",))
+    assert served.price >= max(S - 100.0, 0.0)
 
 
 def test_two_boundaries_are_priced_on_a_grid():
