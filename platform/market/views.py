@@ -193,9 +193,10 @@ def _computed(request: HttpRequest, name: str, symbol: str, *parts: Any) -> dict
     """
     at = asked_instant(request)
     found = ask(request.user, name, symbol, *parts, at=at)
+    quote = selectors.quote_payload(symbol, at)
     shown = at
-    if at is None and found.body is not None:
-        shown = dt.datetime.fromisoformat(found.body["time"])
+    if at is None and (told := found.body or quote) is not None:
+        shown = dt.datetime.fromisoformat(told["time"])
     again = bool(getattr(request, "htmx", False))
     return {
         "symbol": symbol,
@@ -203,7 +204,7 @@ def _computed(request: HttpRequest, name: str, symbol: str, *parts: Any) -> dict
         name: found.body,
         "fault": found.fault,
         "detail": found.detail,
-        "quote": selectors.quote_payload(symbol, at),
+        "quote": quote,
         "timeline": None if again else timeline(symbol, shown),
     }
 

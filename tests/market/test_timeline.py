@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 
 import pytest
 from django.db import connection
@@ -131,6 +132,9 @@ def test_the_timeline_of_a_replay_stands_at_what_the_page_shows(two_days, pro, l
     assert f'value="{found["place"]}"' in text
     assert f'max="{MINUTES - 1}"' in text
     assert "09:34" in text
+    text = pro.get("/quality/TEST/").content.decode()  # no vendor's figures: still at the replay
+    assert "No vendor's volatilities here" in html.unescape(text)
+    assert f'value="{found["place"]}"' in text
 
 
 def test_parts_that_are_drawn_again_ask_for_no_timeline(two_days, pro, live_worker):
