@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from market import events
-from market.clock import from_ns
+from market.calendars import Session
+from market.clock import from_ns, new_york, to_ns
 from market.importers import fields
 from market.importers.context import RefusedError, Reject
 from market.importers.tables import Named, named_rows
@@ -19,6 +20,8 @@ from market.models import Event
 
 _NEEDS = ("kind", "name", "symbol", "scheduled_at", "known_at")
 _BATCH = 500
+RELEASES = (Event.Kind.FOMC, Event.Kind.CPI, Event.Kind.PAYROLLS)
+"""What the whole market waits for at a known minute."""
 
 
 def events_between(
@@ -45,6 +48,20 @@ def events_between(
     if symbol:
         found = found.filter(symbol__in=("", symbol))
     return found.order_by("scheduled_at", "kind", "symbol", "name")
+
+
+def releases(session: Session) -> tuple[int, ...] | None:
+    """Return a session's scheduled releases as they were known at its open, ns UTC, in order.
+
+    From midnight in New York to the close. None where the calendar has no release of that year,
+    for then it says nothing of this day either.
+    """
+    midnight = new_york(session.date, dt.time())
+    known = Event.objects.filter(kind__in=RELEASES, scheduled_at__year=session.date.year)
+    if not known.exists():
+        return None
+    found = events_between(midnight, session.close, at=session.open, kinds=RELEASES)
+    return tuple(to_ns(when) for when in found.values_list("scheduled_at", flat=True))
 
 
 def seed(first: int, last: int) -> int:

@@ -47,6 +47,7 @@ class Missing(IntEnum):
     NO_REPORT = 14
     NO_VOLUME = 15
     NO_COLUMN = 16
+    NO_RELEASE = 17
 
     @property
     def text(self) -> str:
@@ -72,6 +73,7 @@ _TEXT = {
     Missing.NO_REPORT: "no report scheduled",
     Missing.NO_VOLUME: "no volume",
     Missing.NO_COLUMN: "column not in the frame",
+    Missing.NO_RELEASE: "no scheduled release yet today",
 }
 
 

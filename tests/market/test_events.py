@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from market import eventbook, events
-from market.clock import new_york
+from market import calendars, eventbook, events
+from market.clock import new_york, to_ns
 from market.models import Event
 
 
@@ -140,3 +140,18 @@ def test_command_says_what_was_refused(tmp_path: Path, capsys: pytest.CaptureFix
         call_command("import_events", str(path))
     assert stop.value.code == 1
     assert "1 rows refused" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_a_sessions_releases_are_those_known_at_its_open() -> None:
+    day = calendars.session(dt.date(2024, 3, 20))
+    assert eventbook.releases(day) is None, "no calendar says nothing, not that there is none"
+    spring = dt.datetime(2024, 3, 1, tzinfo=dt.UTC)
+    fed = event(known_at=spring)
+    event(kind="cpi", name="CPI", scheduled_at=day.open - dt.timedelta(hours=1), known_at=spring)
+    event(kind="earnings", name="Report", symbol="GOOG", known_at=spring)
+    event(kind="payrolls", name="Late", known_at=day.open + dt.timedelta(hours=1))
+    event(kind="fomc", name="Called off", known_at=spring, cancelled_at=spring)
+    at = [day.open - dt.timedelta(hours=1), fed.scheduled_at]
+    assert eventbook.releases(day) == tuple(to_ns(when) for when in at)
+    assert eventbook.releases(calendars.session(dt.date(2024, 3, 21))) == ()

@@ -75,6 +75,7 @@ def _intraday(rng: np.random.Generator, shape: tuple[int, ...]) -> Observations:
     return rows | {
         "minutes_open": minutes,
         "minutes_left": np.maximum(390.0 - minutes, 0.0),
+        "release_minutes": minutes + 60.0,
         "iv_0dte": 2.0 * iv,
         "iv_30d": iv,
         "skew_25d": 0.03 + _walk(rng, shape, 1e-3),
@@ -85,6 +86,9 @@ def _intraday(rng: np.random.Generator, shape: tuple[int, ...]) -> Observations:
         "gamma_gross": gross,
         "vanna": 1e8 * rng.standard_normal(shape),
         "charm_hour": 1e8 * rng.standard_normal(shape),
+        "speed": 1e9 * rng.standard_normal(shape),
+        "zomma": 1e8 * rng.standard_normal(shape),
+        "gamma_under_put_wall": -gross * rng.uniform(0.0, 0.3, shape),
         "zero_gamma": close + rng.standard_normal(shape),
         "vol_trigger": strike,
         "call_wall": strike + 5.0,

@@ -15,12 +15,15 @@ from tools_app.registry import catalogue
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def plan_of(name: str) -> str:
+    """Return the plan of somebody called "pro" or "pro_other"."""
+    return name.removesuffix("_too").removesuffix("_other")
+
+
 def client_of(plan: str | None) -> Client:
     client = Client()
     if plan is not None:
-        client.force_login(
-            User.objects.create_user(f"{plan}@test.example", plan=plan.split("_")[0])
-        )
+        client.force_login(User.objects.create_user(f"{plan}@test.example", plan=plan_of(plan)))
     return client
 
 
@@ -34,7 +37,7 @@ def signals() -> FeedRun:
     run = FeedRun.objects.create(
         symbol="TEST", underlying=instrument, source="replay", simulated=False
     )
-    for number in (1, 6, 7):
+    for number in (1, 6, 7, 31):
         tool = catalogue().get(number)
         for minute in range(3):
             Signal.objects.create(
@@ -49,9 +52,12 @@ def signals() -> FeedRun:
 def test_the_catalogue_marks_what_is_locked():
     free = client_of("free").get("/api/v1/tools").json()["results"]
     assert [tool["id"] for tool in free if not tool["locked"]] == [1, 2, 3, 4, 5]
-    assert {tool["opens_with"] for tool in free if tool["locked"]} == {"pro"}
+    assert {tool["opens_with"] for tool in free if tool["locked"]} == {"pro", "pro_plus"}
     pro = client_of("pro").get("/api/v1/tools").json()["results"]
-    assert not any(tool["locked"] for tool in pro)
+    assert [tool["id"] for tool in pro if tool["locked"]] == list(range(31, 41))
+    assert {tool["opens_with"] for tool in pro if tool["locked"]} == {"pro_plus"}
+    whole = client_of("pro_plus").get("/api/v1/tools").json()["results"]
+    assert not any(tool["locked"] for tool in whole)
 
 
 def test_a_tool_is_found_by_id_and_slug_and_a_wrong_one_is_a_404():
@@ -69,6 +75,8 @@ def test_signals_of_locked_tools_never_leave(signals):
     assert {signal["tool"]["id"] for signal in seen} == {1}
     seen = client_of("pro").get("/api/v1/signals").json()["results"]
     assert {signal["tool"]["id"] for signal in seen} == {1, 6, 7}
+    seen = client_of("pro_plus").get("/api/v1/signals").json()["results"]
+    assert {signal["tool"]["id"] for signal in seen} == {1, 6, 7, 31}
     assert client_of("free_too").get("/api/v1/signals?tool=6").json()["results"] == []
     assert client_of(None).get("/api/v1/signals").status_code == 401
 

@@ -260,6 +260,140 @@ SCENES = {
         values=(-1.0e6, -2.0e9),
         words="dealers' gamma sold in calls above -300 mn $/1 %",
     ),
+    "zero-gamma-breach": Scene(
+        columns={
+            "close": late(499.0, 501.5, rows=5),
+            "zero_gamma": 500.0,
+            "expected_move_day": 5.0,
+            "rv_30": 0.2,
+        },
+        side=1,
+        broken={"close": 501.5},
+        driver="close",
+        values=(500.01, 503.0),
+        words="least distance beyond it in 5 minutes, over the day's expected move 0.3 "
+        "(at least 0.08)",
+    ),
+    "gamma-flip-whipsaw": Scene(
+        columns={
+            "close": 500.0 + np.cos(np.pi * (np.arange(ROWS) - LAST) / 5.0),
+            "zero_gamma": 500.0,
+            "expected_move_day": 5.0,
+        },
+        side=-1,
+        broken={"zero_gamma": 499.5 - 2.0 * np.arange(ROWS) / ROWS},
+        driver="expected_move_day",
+        values=(1.0, 10.0),
+        words="crossings of it in the hour 12 (at least 6)",
+    ),
+    "afternoon-charm-avalanche": Scene(
+        columns={
+            "charm_hour_0dte": 4.0e8,
+            "charm_growth_15": 1.0e8,
+            "charm_growth_rank": 0.98,
+            "gamma_balance_0dte": 0.5,
+            "traded_30": 1.0e9,
+            "minutes_left": 60.0,
+        },
+        side=-1,
+        broken={"charm_growth_15": -1.0e8},
+        driver="charm_growth_15",
+        values=(0.0, 2.0e8),
+        words="its growth in 15 minutes over dollars traded an hour 5 % (at least 2 %)",
+    ),
+    "last-hour-gamma-squeeze": Scene(
+        columns={
+            "close": 500.0,
+            "abs_gamma_strike": 501.0,
+            "abs_gamma_share": 0.4,
+            "expected_move": 2.0,
+            "minutes_left": 40.0,
+            "move_5": 0.5,
+            "rv_30": 0.15,
+        },
+        side=1,
+        broken={"abs_gamma_share": 0.1},
+        driver="abs_gamma_share",
+        values=(0.05, 0.8),
+        words="its share of all gamma 40 % (at least 35 %)",
+    ),
+    "put-wall-break": Scene(
+        columns={
+            "close": late(500.0, 498.0, rows=3),
+            "put_wall": 499.0,
+            "gamma_under_put_wall": -4.0e8,
+            "gamma_gross": 2.0e9,
+            "expected_move_day": 5.0,
+        },
+        side=-1,
+        broken={"gamma_under_put_wall": 2.0e8},
+        driver="close",
+        values=(499.5, 495.0),
+        words="net gamma beneath the wall over all gross gamma -20 % (at most -10 %)",
+    ),
+    "call-wall-chase": Scene(
+        columns={
+            "close": late(499.0, 502.0, rows=6),
+            "call_wall": late(500.0, 505.0, rows=3),
+            "expected_move_day": 5.0,
+        },
+        side=1,
+        broken={"call_wall": 500.0},
+        driver="close",
+        values=(500.0, 504.0),
+        words="lowest close of 5 minutes above it, over the day's expected move 0.4 "
+        "(at least 0.03)",
+    ),
+    "0dte-vol-crush-fade": Scene(
+        columns={
+            "release_minutes": 60.0,
+            "iv_0dte_drift_30": -0.3,
+            "iv_0dte": 0.12,
+            "rv_30": 0.15,
+        },
+        side=0,
+        broken={"iv_0dte_drift_30": 0.0},
+        driver="iv_0dte_drift_30",
+        values=(0.0, -0.6),
+        words="minutes since the scheduled release 60 min (at most 90 min)",
+    ),
+    "straddle-breakeven-breach": Scene(
+        columns={
+            "close": 505.0,
+            "opening_price": 500.0,
+            "opening_straddle": 4.0,
+            "minutes_open": 100.0,
+            "move_30": 1.0,
+        },
+        side=1,
+        broken={"close": 502.0},
+        driver="close",
+        values=(502.0, 508.0),
+        words="move since over that straddle 1.25 (at least 1)",
+    ),
+    "speed-trap": Scene(
+        columns={
+            "close": 500.0,
+            "gamma": 2.0e8,
+            "gamma_balance": 0.1,
+            "speed": 1.0e9,
+            "expected_move_day": 5.0,
+            "move_30": -1.5,
+        },
+        side=-1,
+        broken={"speed": 1.0e8},
+        driver="speed",
+        values=(5.0e7, 4.0e9),
+        words="way to where it turns, over the day's expected move 0.2 (at most 0.25)",
+    ),
+    "zomma-shock": Scene(
+        columns={"gamma": 2.0e8, "zomma": -3.0e8, "iv_change_10": 0.02},
+        side=0,
+        broken={"zomma": 3.0e8},
+        driver="zomma",
+        values=(0.0, -9.0e8),
+        words="part of net gamma that it took 75 % (at least 50 %)",
+    ),
 }
 scenes = pytest.mark.parametrize("slug", list(SCENES))
 
@@ -323,6 +457,31 @@ def test_a_pin_that_breaks_downward_reads_short(make_frame):
     answer = evaluate(make_frame, "pinning-collapse-vacuum", down)
     assert answer.fires[LAST]
     assert answer.side[LAST] == -1
+
+
+def test_a_breach_of_zero_gamma_downward_reads_short(make_frame):
+    answer = evaluate(make_frame, "zero-gamma-breach", {"close": late(501.0, 498.5, rows=5)})
+    assert answer.fires[LAST]
+    assert answer.side[LAST] == -1
+
+
+def test_a_breach_that_came_back_within_its_minutes_is_none(make_frame):
+    close = late(499.0, 501.5, rows=5)
+    close[-2] = 499.9
+    assert not evaluate(make_frame, "zero-gamma-breach", {"close": close}).fires[LAST]
+
+
+def test_a_rising_trap_reads_long_and_a_move_away_from_it_does_not_fire(make_frame):
+    up = evaluate(make_frame, "speed-trap", {"speed": -1.0e9, "move_30": 1.5})
+    assert (up.fires[LAST], up.side[LAST]) == (True, 1)
+    assert not evaluate(make_frame, "speed-trap", {"speed": -1.0e9}).fires[LAST]
+
+
+def test_lost_gamma_counts_also_when_volatility_falls(make_frame):
+    fall = evaluate(make_frame, "zomma-shock", {"zomma": 3.0e8, "iv_change_10": -0.02})
+    assert fall.fires[LAST]
+    short = evaluate(make_frame, "zomma-shock", {"gamma": -2.0e9})
+    assert short.score[LAST] == 0.0, "what was short before damped nothing"
 
 
 def test_a_vacuum_tool_needs_the_heavy_strike_of_the_broken_side_alone(make_frame):

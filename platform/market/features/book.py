@@ -23,14 +23,15 @@ NEAR_STEPS = 2.0
 AROUND_STRIKES = 6
 """The strike step is the median gap among so many strikes on each side of spot."""
 
-TOTALS = ("gamma", "gamma_gross", "vanna", "charm_hour")
+TOTALS = ("gamma", "gamma_gross", "vanna", "charm_hour", "speed", "zomma")
 LEVELS = ("zero_gamma", "vol_trigger", "call_wall", "put_wall", "abs_gamma_strike")
+OF_LEVELS = ("abs_gamma_share", "gamma_under_put_wall")
 TODAY = ("gamma_0dte", "gamma_gross_0dte", "charm_hour_0dte")
 OPEN_INTEREST = ("thin_above", "thin_below", "heavy_above", "heavy_below")
 COLUMNS = (
     *TOTALS,
     *LEVELS,
-    "abs_gamma_share",
+    *OF_LEVELS,
     *TODAY,
     *OPEN_INTEREST,
     "magnet_strike",
@@ -54,7 +55,7 @@ def put_exposures(row: RowBuilder, done: Analysis, today: BoolArray) -> None:
     """Put the totals, the levels and today's share of them."""
     profile = done.profile
     if profile.status != states.OK:
-        row.put_missing((*TOTALS, *LEVELS, "abs_gamma_share"), _WHY[profile.status])
+        row.put_missing((*TOTALS, *LEVELS, *OF_LEVELS), _WHY[profile.status])
         row.put_missing(TODAY, _WHY[profile.status] if today.any() else Missing.NOT_0DTE)
         return
     gross = float(np.nansum(np.abs(profile.contracts.gamma)))
@@ -62,6 +63,8 @@ def put_exposures(row: RowBuilder, done: Analysis, today: BoolArray) -> None:
     row.put("gamma_gross", gross)
     row.put("vanna", profile.totals.vanna)
     row.put("charm_hour", 60.0 * (profile.totals.charm_minute or 0.0))
+    row.put("speed", profile.totals.speed)
+    row.put("zomma", profile.totals.zomma)
     levels = profile.levels
     row.put("zero_gamma", levels.zero_gamma, Missing.NO_LEVEL)
     row.put("vol_trigger", levels.vol_trigger_proxy, Missing.NO_LEVEL)
@@ -70,6 +73,7 @@ def put_exposures(row: RowBuilder, done: Analysis, today: BoolArray) -> None:
     row.put("abs_gamma_strike", levels.abs_gamma_strike, Missing.NO_LEVEL)
     share = _share_of_strike(done, levels.abs_gamma_strike, np.ones(len(done.chain), bool), gross)
     row.put("abs_gamma_share", share, Missing.NO_LEVEL)
+    row.put("gamma_under_put_wall", _gamma_under(done, levels.put_wall), Missing.NO_LEVEL)
     _put_today(row, done, today)
 
 
@@ -96,6 +100,14 @@ def put_open_interest(row: RowBuilder, done: Analysis, today: BoolArray, move: f
     row.put("heavy_above", above, Missing.NO_LEVEL)
     row.put("heavy_below", below, Missing.NO_LEVEL)
     _put_magnet(row, done, today, heavy)
+
+
+def _gamma_under(done: Analysis, strike: float | None) -> float | None:
+    """Return the net gamma of the strikes below one, None where there is none."""
+    if strike is None:
+        return None
+    table = done.profile.by_strike
+    return float(np.nansum(table.gamma[table.strikes < strike]))
 
 
 def _put_today(row: RowBuilder, done: Analysis, today: BoolArray) -> None:

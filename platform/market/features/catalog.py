@@ -25,6 +25,12 @@ INTRADAY: tuple[tuple[str, str, str, str], ...] = (
     ("minutes_open", "min", "calendar", "minutes since the open"),
     ("minutes_left", "min", "calendar", "minutes to the close"),
     (
+        "release_minutes",
+        "min",
+        "event calendar",
+        "minutes since the newest scheduled release of the day: FOMC, consumer prices, payrolls",
+    ),
+    (
         "iv_0dte",
         "vol",
         _QUOTES,
@@ -50,6 +56,14 @@ INTRADAY: tuple[tuple[str, str, str, str], ...] = (
     ("gamma_gross", "$/1 %", _BOOK, "sum of the sizes of all contracts' gamma exposures"),
     ("vanna", "$/vol pt", _BOOK, "dealers' net vanna exposure: delta's gain for +1 vol point"),
     ("charm_hour", "$/h", _BOOK, "dealers' net charm exposure: delta's gain in an hour"),
+    (
+        "speed",
+        "$/1 %/1 %",
+        _BOOK,
+        "dealers' net speed exposure: what net gamma gains for +1 % spot, the dollar value of a "
+        "share as it is",
+    ),
+    ("zomma", "$/1 %/vol pt", _BOOK, "net zomma exposure: net gamma's gain for +1 vol point"),
     ("zero_gamma", "price", _BOOK, "spot nearest to here at which net gamma changes sign"),
     (
         "vol_trigger",
@@ -59,6 +73,7 @@ INTRADAY: tuple[tuple[str, str, str, str], ...] = (
     ),
     ("call_wall", "price", _BOOK, "strike with the largest gamma of calls"),
     ("put_wall", "price", _BOOK, "strike with the largest gamma of puts"),
+    ("gamma_under_put_wall", "$/1 %", _BOOK, "dealers' net gamma at the strikes below put_wall"),
     ("abs_gamma_strike", "price", _BOOK, "strike with the largest gross gamma"),
     ("abs_gamma_share", "share", _BOOK, "that strike's share of all gross gamma"),
     ("gamma_0dte", "$/1 %", _BOOK, "net gamma exposure of today's expiry"),

@@ -55,11 +55,16 @@ class MinuteView:
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """What was known of the session when it opened; instants in ns UTC."""
+    """What was known of the session when it opened; instants in ns UTC.
+
+    `releases` are the scheduled ones of its day (FOMC, consumer prices, payrolls); None when the
+    source has no event calendar.
+    """
 
     symbol: str
     open: int
     close: int
+    releases: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

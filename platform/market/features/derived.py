@@ -20,6 +20,9 @@ YEAR_MINUTES = 525_600.0
 RANK_WINDOW, RANK_LEAST = 120, 45
 """Ranks within the session look back two hours, and need three quarters of an hour."""
 VOL_OF_VOL = 20
+LONGEST_SESSION = 390
+OPENING = 5
+"""The open is the first minute, up to the fifth where the first has no quote."""
 
 
 def register(registry: ColumnRegistry) -> None:
@@ -63,6 +66,16 @@ def register(registry: ColumnRegistry) -> None:
     today = ("gamma_0dte", "gamma_gross_0dte")
     text = "net over gross gamma of today's expiry, -1 to 1"
     add("gamma_balance_0dte", "", today, 1, _ratio(*today), text)
+    text = "change of charm_hour_0dte over 15 minutes"
+    add("charm_growth_15", "$/h", ("charm_hour_0dte",), 16, change("charm_hour_0dte", 15), text)
+    text = "share of the last two hours in which the size of charm_growth_15 was lower"
+    add("charm_growth_rank", "share", ("charm_growth_15",), RANK_WINDOW, _charm_rank, text)
+    first = ("minutes_open", "open")
+    text = "first price of the session known in its first five minutes"
+    add("opening_price", "price", first, LONGEST_SESSION + OPENING - 1, _opening("open"), text)
+    first = ("minutes_open", "expected_move")
+    text = "at-the-money straddle of the open: sqrt(2/pi) of the move then expected to the close"
+    add("opening_straddle", "$", first, LONGEST_SESSION + OPENING - 1, _opening_straddle, text)
     text = "contracts traded in calls above spot: mean of 15 minutes over mean of 60"
     add("otm_call_surge", "", ("otm_call_volume",), 60, surge("otm_call_volume", 15, 60), text)
 
@@ -97,6 +110,31 @@ def surge(of: str, short: int, long: int) -> Compute:
     return lambda columns: rolling.ratio(
         rolling.mean(columns[of], short), rolling.mean(columns[of], long)
     )
+
+
+def _charm_rank(columns: Columns) -> FloatArray:
+    return rolling.rank(np.abs(columns["charm_growth_15"]), RANK_WINDOW, RANK_LEAST)
+
+
+def _opening(of: str) -> Compute:
+    """Return the function that carries a column's first value of the session forward."""
+
+    def compute(columns: Columns) -> FloatArray:
+        opening = columns["minutes_open"] <= OPENING
+        value = np.where(opening, columns[of], np.nan)
+        # The oldest of the opening's minutes: what came before it in the window wins.
+        first = value
+        for back in range(1, OPENING):
+            older = rolling.shift(value, back)
+            first = np.where(opening & ~np.isnan(older), older, first)
+        return rolling.latest(first, LONGEST_SESSION)
+
+    return compute
+
+
+def _opening_straddle(columns: Columns) -> FloatArray:
+    move: FloatArray = _opening("expected_move")(columns)
+    return float(np.sqrt(2.0 / np.pi)) * move
 
 
 def _realized(n: int) -> Compute:

@@ -69,6 +69,7 @@ def observe(
     _bar(row, view.bar)
     row.put("minutes_open", (view.time - context.open) / MINUTE)
     row.put("minutes_left", (context.close - view.time) / MINUTE)
+    _release(row, view.time, context.releases)
     after = flow.updated(positions, view.chain, view.option_flow)
     usable = view.chain is not None and len(view.chain) > 0 and not view.stale
     if not usable or view.chain is None:
@@ -103,6 +104,13 @@ def _bar(row: RowBuilder, bar: MinuteBar | None) -> None:
         (bar.ask - bar.bid) / (0.5 * (bar.ask + bar.bid)) if quoted else None,
         Missing.NO_QUOTE,
     )
+
+
+def _release(row: RowBuilder, now: int, releases: tuple[int, ...] | None) -> None:
+    """Put how long ago the newest scheduled release was."""
+    past = [when for when in releases or () if when <= now]
+    why = Missing.NO_EVENTS if releases is None else Missing.NO_RELEASE
+    row.put("release_minutes", (now - max(past)) / MINUTE if past else None, why)
 
 
 def _volatility(row: RowBuilder, done: Analysis, *, has_today: bool, day_years: float) -> None:

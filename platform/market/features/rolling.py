@@ -95,11 +95,7 @@ def rank(x: FloatArray, n: int, least: int | None = None) -> FloatArray:
 
 def latest(x: FloatArray, n: int) -> FloatArray:
     """Return the newest value that is not NaN among the last n rows, NaN where there is none."""
-    out = np.full(x.shape, np.nan)
-    for back in range(n - 1, -1, -1):
-        older = shift(x, back)
-        out = np.where(np.isnan(older), out, older)
-    return out
+    return _fold(x, n, _newer, np.nan)
 
 
 def windows(x: FloatArray, n: int) -> FloatArray:
@@ -124,6 +120,10 @@ def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     out = np.full(part.shape, np.nan)
     np.divide(part, whole, out=out, where=whole > 0.0)
     return out
+
+
+def _newer(new: FloatArray, old: FloatArray) -> FloatArray:
+    return np.where(np.isnan(new), old, new)
 
 
 def _fold(x: FloatArray, n: int, join: Pairwise, fill: float) -> FloatArray:

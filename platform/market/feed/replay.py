@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from market import calendars
+from market import calendars, eventbook
 from market.bars import Bars, read_bars
 from market.calendars import Session
 from market.clock import from_ns, to_ns
@@ -66,6 +66,10 @@ class ReplaySession:
         count = len(self._bars.time)
         first = max(1, count - HISTORY_SESSIONS + 1)
         return [self._context(self._bars.first(stop)) for stop in range(first, count + 1)]
+
+    def releases(self) -> tuple[int, ...] | None:
+        """Return the day's scheduled releases as the calendar had them at the open."""
+        return eventbook.releases(self.session)
 
     def minutes(self, after: int = 0) -> Iterator[SnapshotData]:
         """Yield the snapshots known after an instant."""

@@ -140,7 +140,8 @@ class FeedRunner:
             self._rushed_until = session.open_ns + warm * MINUTE
         # The night between two sessions is not waited for: the market's clock goes on at the open.
         self._pacer.anchor(session.open_ns)
-        recorder = SessionRecorder(self.run.symbol, session)
+        releases = self._durable(source.releases)
+        recorder = SessionRecorder(self.run.symbol, session, releases)
         newest = None
         for data in self._minutes(source):
             if place is not None and data.known_at <= place:

@@ -91,6 +91,10 @@ class SimulatedSourceSession:
         self._index = index
         self.session = source.session(index)
 
+    def releases(self) -> None:
+        """Return None: nothing is scheduled in a simulated market."""
+        return
+
     @cached_property
     def _played(self) -> SimulatedSession:
         return self._source.market.session(self._index)

@@ -29,6 +29,13 @@ class SessionSource(Protocol):
         """Return the close of the session before, NaN when it is not known."""
         ...
 
+    def releases(self) -> tuple[int, ...] | None:
+        """Return the day's scheduled releases as known at the open, ns UTC, in order of time.
+
+        None when there is no event calendar.
+        """
+        ...
+
     def minutes(self, after: int = 0) -> Iterator[SnapshotData]:
         """Yield the session's snapshots known after an instant, in order of time.
 

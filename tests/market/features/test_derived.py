@@ -59,6 +59,28 @@ def test_changes_of_volatility(prices):
     assert frame["iv_0dte_drift_30"][-1] == pytest.approx(np.log(level[-1] / level[-31]))
 
 
+def test_the_open_is_its_first_known_price_and_its_straddle():
+    minutes = np.arange(1.0, ROWS + 1.0)
+    opens, move = 500.0 + minutes, 10.0 / minutes
+    opens[0] = np.nan  # no price in the first minute: the second is the open
+    frame = intraday(
+        ["opening_price", "opening_straddle"], minutes_open=minutes, open=opens, expected_move=move
+    )
+    assert np.isnan(frame["opening_price"][0])
+    assert (frame["opening_price"][1:] == 502.0).all()
+    np.testing.assert_allclose(frame["opening_straddle"], np.sqrt(2.0 / np.pi) * 10.0, rtol=1e-15)
+    late = intraday(["opening_price"], minutes_open=minutes + 5.0, open=opens)
+    assert np.isnan(late["opening_price"]).all(), "a frame that begins later knows no open"
+
+
+def test_the_growth_of_charm_is_ranked_by_its_size(prices):
+    frame = intraday(["charm_growth_15", "charm_growth_rank"], charm_hour_0dte=prices)
+    growth = prices[15:] - prices[:-15]
+    np.testing.assert_array_equal(frame["charm_growth_15"][15:], growth)
+    sizes = np.abs(growth[-120:])
+    assert frame["charm_growth_rank"][-1] == pytest.approx(np.mean(sizes[:-1] < sizes[-1]))
+
+
 def test_gamma_is_balanced_by_its_gross(prices):
     frame = intraday(["gamma_balance"], gamma=-prices, gamma_gross=4.0 * prices)
     np.testing.assert_allclose(frame["gamma_balance"], -0.25)

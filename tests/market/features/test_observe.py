@@ -55,10 +55,35 @@ def test_exposures_are_those_of_the_profile(make_chain, make_view, session):
     profile = analyze(chain).profile
     assert row.values["gamma"] == profile.totals.gamma > 0.0
     assert row.values["charm_hour"] == 60.0 * profile.totals.charm_minute
+    assert row.values["speed"] == profile.totals.speed
+    assert row.values["zomma"] == profile.totals.zomma
+    under = chain.strikes < profile.levels.put_wall
+    assert row.values["gamma_under_put_wall"] == pytest.approx(
+        np.nansum(profile.contracts.gamma[under])
+    )
     today = chain.expiries == session.close
     assert row.values["gamma_0dte"] == pytest.approx(np.nansum(profile.contracts.gamma[today]))
     assert row.values["gamma_gross_0dte"] == pytest.approx(3.0 * row.values["gamma_0dte"], rel=0.02)
     assert 0.0 < row.values["abs_gamma_share"] < 1.0
+
+
+@pytest.mark.parametrize(
+    ("releases", "told", "why"),
+    [
+        (None, np.nan, Missing.NO_EVENTS),
+        ((), np.nan, Missing.NO_RELEASE),
+        ((-60, 30, 240), 60.0, Missing.OK),
+        ((91,), np.nan, Missing.NO_RELEASE),
+        ((90,), 0.0, Missing.OK),
+    ],
+)
+def test_the_newest_release_is_told_and_none_ahead(
+    make_chain, make_view, session, releases, told, why
+):
+    at = None if releases is None else tuple(session.open + 60_000_000_000 * m for m in releases)
+    row, _ = look(make_view(make_chain(minute=90)), replace(session, releases=at))
+    np.testing.assert_equal(row.values["release_minutes"], told)
+    assert row.reasons["release_minutes"] == why
 
 
 def test_an_analysis_that_is_there_already_changes_nothing(make_chain, make_view, session):

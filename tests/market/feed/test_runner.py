@@ -8,17 +8,21 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from market import selectors, store
+from market import calendars, selectors, store
 from market.calendars import Session
+from market.clock import to_ns
 from market.feed import control, replay, service
 from market.feed.lock import SymbolLock
 from market.feed.replay import ReplaySession, ReplaySource
 from market.feed.runner import FeedRunner
-from market.models import FeedRun, FrameRow, Snapshot
+from market.frames import Kind, Missing
+from market.framestore import read_rows
+from market.models import Event, FeedRun, FrameRow, Snapshot
 from tests.market.feed.recorded import MINUTES, recorded, rows_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,6 +55,21 @@ def test_two_replays_are_equal_to_the_bit(day):
     first, second = whole(day), whole(day)
     assert rows_of(first) == rows_of(second)
     assert len(rows_of(first)) == MINUTES + 1
+
+
+def test_a_replay_knows_the_days_releases(day):
+    at = calendars.session(day).open + dt.timedelta(minutes=2)
+    Event.objects.create(
+        kind="fomc", name="FOMC", scheduled_at=at, known_at=at - dt.timedelta(days=30)
+    )
+    run = whole(day)
+    rows = read_rows(run.pk, Kind.INTRADAY)
+    since = rows.columns["release_minutes"]
+    first = int(np.searchsorted(rows.time, to_ns(at)))
+    assert 0 < first < len(since)
+    assert np.isnan(since[:first]).all()
+    assert (rows.reasons["release_minutes"][:first] == Missing.NO_RELEASE).all()
+    np.testing.assert_array_equal(since[first:], (rows.time[first:] - to_ns(at)) / 6e10)
 
 
 def test_a_run_that_was_ended_goes_on_where_it_was(day):

@@ -174,6 +174,9 @@ class ShortDay:
     def previous_close(self) -> float:
         return 100.0
 
+    def releases(self) -> None:
+        return None
+
     def minutes(self, after: int = 0) -> Iterator[object]:
         stream = recorded(2, "SIMA", self.session.date)
         return (data for data in stream if data.known_at > after)
