@@ -145,8 +145,7 @@ def greeks(
         elif found - values["price"][place] / one.K > _NEGLIGIBLE:
             kept.append(place)
             values["price"][place] = found * one.K
-    if "price" in values:
-        values["price"] = _worth_exercise(values["price"], contracts)
+    values["price"] = _worth_exercise(values["price"], contracts)
     if kept:
         extra = premium_greeks([contracts[place] for place in kept], distinct)
         for name, parts in extra.items():

@@ -24,10 +24,16 @@ def vanna_flow(x: Inputs) -> FloatArray:
     return -x["vanna"] * 100.0 * x["iv_change_10"]
 
 
+def usual_move(x: Inputs, minutes: float) -> FloatArray:
+    """Return one standard deviation of spot over some minutes by the last half hour, in $."""
+    move: FloatArray = x["close"] * x["rv_30"] * np.sqrt(minutes / YEAR_MINUTES)
+    return move
+
+
 def _charm_flow_breach(x: Inputs, p: Settings) -> Verdict:
     flow = -x["charm_hour_0dte"]
     hourly = 2.0 * x["traded_30"]
-    usual = x["close"] * x["rv_30"] * np.sqrt(5.0 / YEAR_MINUTES)
+    usual = usual_move(x, 5.0)
     along = share(x["move_5"] * np.sign(flow), usual)
     return Verdict(
         conditions=(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from market.features import rolling
-from market.features.derived import YEAR_MINUTES
 from market.frames import Kind
 from tools_app.conditions import at_least, at_most, graded, told
 from tools_app.contract import THRESHOLD, Inputs, Param, Scope, Settings, Tier, Tool, Verdict
 from tools_app.degrees import holds, share
+from tools_app.library.ultra_0dte_flows import usual_move
 from tools_app.library.ultra_0dte_pins import NAIVE_SIGN, SESSION_PATHS
 from tools_app.library.zero_dte_nuclear_levels import FAMILY
 
@@ -85,7 +85,7 @@ charm_avalanche = Tool(
 
 def _last_hour_squeeze(x: Inputs, p: Settings) -> Verdict:
     way = x["abs_gamma_strike"] - x["close"]
-    usual = x["close"] * x["rv_30"] * np.sqrt(5.0 / YEAR_MINUTES)
+    usual = usual_move(x, 5.0)
     reach = share(np.abs(way), x["expected_move"])
     return Verdict(
         conditions=(

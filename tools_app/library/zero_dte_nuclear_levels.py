@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from market.features import rolling
-from market.features.derived import YEAR_MINUTES
 from market.frames import Kind
 from tools_app.conditions import at_least, at_most, graded, told
 from tools_app.contract import THRESHOLD, Inputs, Param, Scope, Settings, Tier, Tool, Verdict
 from tools_app.degrees import holds, share
+from tools_app.library.ultra_0dte_flows import usual_move
 from tools_app.library.ultra_0dte_pins import NAIVE_SIGN, SESSION_PATHS
 
 FAMILY = "Zero DTE Nuclear 10"
@@ -28,7 +28,7 @@ def _zero_gamma_breach(x: Inputs, p: Settings) -> Verdict:
     highest = rolling.shift(rolling.highest(distance, LONGEST_BEFORE), hold)
     crossed = np.where(up, lowest < 0.0, highest > 0.0)
     minutes = hold + 5
-    usual = close * x["rv_30"] * np.sqrt(minutes / YEAR_MINUTES)
+    usual = usual_move(x, minutes)
     momentum = share(np.sign(distance) * (close - rolling.shift(close, minutes)), usual)
     return Verdict(
         conditions=(

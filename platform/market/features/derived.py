@@ -72,10 +72,10 @@ def register(registry: ColumnRegistry) -> None:
     add("charm_growth_rank", "share", ("charm_growth_15",), RANK_WINDOW, _charm_rank, text)
     first = ("minutes_open", "open")
     text = "first price of the session known in its first five minutes"
-    add("opening_price", "price", first, LONGEST_SESSION + OPENING - 1, _opening("open"), text)
+    add("opening_price", "price", first, LONGEST_SESSION, _opening("open"), text)
     first = ("minutes_open", "expected_move")
     text = "at-the-money straddle of the open: sqrt(2/pi) of the move then expected to the close"
-    add("opening_straddle", "$", first, LONGEST_SESSION + OPENING - 1, _opening_straddle, text)
+    add("opening_straddle", "$", first, LONGEST_SESSION, _opening_straddle, text)
     text = "contracts traded in calls above spot: mean of 15 minutes over mean of 60"
     add("otm_call_surge", "", ("otm_call_volume",), 60, surge("otm_call_volume", 15, 60), text)
 
@@ -120,14 +120,8 @@ def _opening(of: str) -> Compute:
     """Return the function that carries a column's first value of the session forward."""
 
     def compute(columns: Columns) -> FloatArray:
-        opening = columns["minutes_open"] <= OPENING
-        value = np.where(opening, columns[of], np.nan)
-        # The oldest of the opening's minutes: what came before it in the window wins.
-        first = value
-        for back in range(1, OPENING):
-            older = rolling.shift(value, back)
-            first = np.where(opening & ~np.isnan(older), older, first)
-        return rolling.latest(first, LONGEST_SESSION)
+        opening = np.where(columns["minutes_open"] <= OPENING, columns[of], np.nan)
+        return rolling.earliest(opening, LONGEST_SESSION)
 
     return compute
 

@@ -98,6 +98,11 @@ def latest(x: FloatArray, n: int) -> FloatArray:
     return _fold(x, n, _newer, np.nan)
 
 
+def earliest(x: FloatArray, n: int) -> FloatArray:
+    """Return the oldest value that is not NaN among the last n rows, NaN where there is none."""
+    return _fold(x, n, lambda new, old: _newer(old, new), np.nan)
+
+
 def windows(x: FloatArray, n: int) -> FloatArray:
     """Return a (..., T, n) view of the last n rows, oldest first, NaN before the first row."""
     padded = np.concatenate([np.full((*x.shape[:-1], n - 1), np.nan), x], axis=-1)

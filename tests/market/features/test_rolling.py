@@ -77,6 +77,11 @@ def test_rows_before_the_first_can_count_as_nothing():
     np.testing.assert_array_equal(rolling.total(np.ones(4), 3, 0.0), [1, 2, 3, 3])
 
 
+def test_the_earliest_known_value_is_kept_while_it_is_in_the_window():
+    x = np.array([np.nan, 1.0, 2.0, np.nan, np.nan, np.nan, 3.0])
+    np.testing.assert_array_equal(rolling.earliest(x, 3), [np.nan, 1, 1, 1, 2, np.nan, 3])
+
+
 def test_the_latest_known_value_is_carried_for_a_while_only():
     x = np.array([1.0, np.nan, np.nan, np.nan, 2.0])
     np.testing.assert_array_equal(rolling.latest(x, 3), [1, 1, 1, np.nan, 2])
