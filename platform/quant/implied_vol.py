@@ -37,6 +37,18 @@ class ChainVols(NamedTuple):
     discount: FloatArray
     source: ByteArray
 
+    def select(self, which: BoolArray) -> "ChainVols":
+        """Return the contracts of a boolean mask, in order."""
+        return ChainVols(
+            bid=self.bid[which],
+            mid=self.mid[which],
+            ask=self.ask[which],
+            status=self.status[which],
+            forward=self.forward[which],
+            discount=self.discount[which],
+            source=self.source[which],
+        )
+
 
 class _Quotes(NamedTuple):
     """Prices with what inverts them; `gap` is `spot` - `strike`, both discounted."""

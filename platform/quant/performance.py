@@ -216,8 +216,11 @@ def calmar(equity: FloatLike, periods: float) -> float:
     return growth / depth
 
 
-def wilson(successes: int, trials: int, z: float = _Z_95) -> tuple[float, float]:
-    """Return Wilson's interval (1927) of a share; (0, 1) without trials."""
+def wilson(successes: float, trials: float, z: float = _Z_95) -> tuple[float, float]:
+    """Return Wilson's interval (1927) of a share; (0, 1) without trials.
+
+    Trials that hang together count as fewer, so neither number need be whole.
+    """
     if trials <= 0:
         return 0.0, 1.0
     share, square = successes / trials, z * z / trials

@@ -10,15 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quant.arrays import BoolArray, FloatArray, FloatLike, IntArray
+from quant.arrays import FloatArray, FloatLike, IntArray
 
 TRENDS = ("down", "flat", "up")
 VOLATILITIES = ("low", "normal", "high")
 SESSIONS_PER_YEAR = 252
-_MIN_SCALE_COUNT = 10
-"""Returns needed before their standard deviation is used to measure the next one."""
-_CLIP = 50.0
-"""Standard deviations at which a return is cut: bad data must not empty every state at once."""
 _HUGE = 1e300
 """Values from here on count as missing: their sums would overflow."""
 
@@ -103,28 +99,9 @@ class RegimePosterior(NamedTuple):
         return out
 
 
-class _Scale:
-    """Exponentially weighted mean square of each path's returns so far."""
-
-    def __init__(self, paths: int, half_life: float) -> None:
-        self._keep = 0.5 ** (1.0 / half_life)
-        self._squares = np.zeros(paths)
-        self._weight = np.zeros(paths)
-        self.count = np.zeros(paths)
-
-    def root(self) -> FloatArray:
-        """Return the root mean square, NaN until enough returns were seen."""
-        ready = (self.count >= _MIN_SCALE_COUNT) & (self._squares > 0.0)
-        return np.sqrt(np.where(ready, self._squares / self._weight, np.nan))
-
-    def add(self, returns: FloatArray, seen: BoolArray) -> None:
-        """Take in one session; paths where nothing was seen keep their state."""
-        self._squares = np.where(seen, self._keep * self._squares + returns**2, self._squares)
-        self._weight = np.where(seen, self._keep * self._weight + 1.0, self._weight)
-        self.count = self.count + seen
-
-
-def regime_filter(returns: FloatLike, model: RegimeModel | None = None) -> RegimePosterior:
+def regime_filter(
+    returns: FloatLike, model: RegimeModel | None = None, *, window: int = 0
+) -> RegimePosterior:
     """Return the filtered posterior of the joint trend x volatility regime.
 
     Parameters
@@ -134,6 +111,9 @@ def regime_filter(returns: FloatLike, model: RegimeModel | None = None) -> Regim
         transition probabilities alone and has no answer itself.
     model : RegimeModel, optional
         Parameters; the defaults unless given.
+    window : int
+        Above 0, each session's answer is that of a filter over so many sessions up to it: it then
+        does not depend on where a longer series begins.
 
     Returns
     -------
@@ -141,65 +121,31 @@ def regime_filter(returns: FloatLike, model: RegimeModel | None = None) -> Regim
         `joint` of shape (..., T, 3, 3), 72 bytes per path and session: pass large ensembles in
         blocks.
     """
+    # Not on the module: it takes a second to load what was compiled.
+    from quant.kernels.regime import regime_kernel
+
     given = np.asarray(returns, dtype=np.float64)
     chosen = model or RegimeModel()
-    sessions = given.shape[-1]
-    paths = np.ascontiguousarray(given.reshape(-1, sessions).T)
-    count = paths.shape[1]
-    scale = _Scale(count, chosen.half_life)
-    trend_moves, volatility_moves = chosen.trend_moves(), chosen.volatility_moves()
-    state = np.empty((3, 3, count))
-    state[:] = np.multiply.outer([0.25, 0.5, 0.25], [1 / 3, 1 / 3, 1 / 3])[..., None]
-    out = np.empty((sessions, 3, 3, count))
-    with np.errstate(all="ignore"):
-        for t in range(sessions):
-            state = _predict(state, trend_moves, volatility_moves)
-            now = paths[t]
-            seen = np.isfinite(now)
-            size = now / scale.root()
-            told = np.isfinite(size)
-            state = np.where(told, _update(state, size, chosen), state)
-            scale.add(now, seen)
-            answered = told & (scale.count >= chosen.warm_up)
-            out[t] = np.where(answered, state, np.nan)
-    joint = np.moveaxis(out, -1, 0).reshape(*given.shape, 3, 3)
-    return RegimePosterior(joint)
-
-
-def _predict(state: FloatArray, trend: FloatArray, volatility: FloatArray) -> FloatArray:
-    """Move (3, 3, n) probabilities one session ahead.
-
-    Written as sums of elementwise products, in a fixed order, so that a path's numbers do not
-    depend on how many paths are computed beside it.
-    """
-    moved = np.empty_like(state)
-    for j in range(3):
-        moved[j] = state[0] * trend[0, j] + state[1] * trend[1, j] + state[2] * trend[2, j]
-    out = np.empty_like(state)
-    for j in range(3):
-        out[:, j] = (
-            moved[:, 0] * volatility[0, j]
-            + moved[:, 1] * volatility[1, j]
-            + moved[:, 2] * volatility[2, j]
-        )
-    return out
-
-
-def _update(state: FloatArray, size: FloatArray, model: RegimeModel) -> FloatArray:
-    """Weigh (3, 3, n) probabilities by the likelihood of (n,) standardized returns."""
-    clipped = np.clip(size, -_CLIP, _CLIP)
-    unit = np.sqrt((model.degrees - 2.0) / model.degrees)
-    power = -0.5 * (model.degrees + 1.0)
-    weighed = np.empty_like(state)
-    for i, mean in enumerate((-model.drift, 0.0, model.drift)):
-        for j, spread in enumerate(model.scales):
-            z = (clipped / spread - mean) / unit
-            likelihood = np.exp(power * np.log1p(z * z / model.degrees)) / spread
-            weighed[i, j] = state[i, j] * likelihood
-    total = np.zeros(state.shape[-1])
-    for part in weighed.reshape(9, -1):
-        total += part
-    return weighed / total
+    paths = np.ascontiguousarray(given.reshape(-1, given.shape[-1]))
+    numbers = np.array(
+        [
+            chosen.drift,
+            *chosen.scales,
+            chosen.degrees,
+            0.5 ** (1.0 / chosen.half_life),
+            chosen.warm_up,
+        ]
+    )
+    out = np.full((paths.size, 9), np.nan)
+    regime_kernel(
+        paths,
+        window,
+        numbers,
+        chosen.trend_moves().ravel(),
+        chosen.volatility_moves().ravel(),
+        out,
+    )
+    return RegimePosterior(out.reshape(*given.shape, 3, 3))
 
 
 def ewma(values: FloatLike, half_life: float, warm_up: int = 1) -> FloatArray:

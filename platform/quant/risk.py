@@ -156,12 +156,13 @@ def tail(losses: FloatLike, level: float = DEFAULT_LEVEL) -> Tail:
         When there are no losses or `level` is not within (0, 1).
     """
     ordered = np.sort(np.asarray(losses, dtype=np.float64))
-    weights = _weights(ordered.size, level)
-    at = _order(ordered.size, level)
-    return Tail(float(ordered[at]), float(weights @ ordered))
+    weights = tail_weights(ordered.size, level)
+    at = tail_order(ordered.size, level)
+    return Tail(float(ordered[at]), float(weights[at:] @ ordered[at:]))
 
 
-def _order(count: int, level: float) -> int:
+def tail_order(count: int, level: float) -> int:
+    """Return where value at risk stands among so many losses in ascending order."""
     if not count or not 0.0 < level < 1.0:
         raise ValueError(
             f"level is {level} for {count} losses; give some, and a level within 0 and 1"
@@ -170,9 +171,9 @@ def _order(count: int, level: float) -> int:
     return min(max(int(np.ceil(level * count - 1e-9)) - 1, 0), count - 1)
 
 
-def _weights(count: int, level: float) -> FloatArray:
+def tail_weights(count: int, level: float) -> FloatArray:
     """Return the weights of losses in ascending order in the shortfall; they sum to 1."""
-    at = _order(count, level)
+    at = tail_order(count, level)
     out = np.zeros(count)
     out[at + 1 :] = 1.0
     out[at] = (at + 1) - level * count
@@ -278,12 +279,12 @@ def value_at_risk(
         drawn = _drawn(book, horizon, spot_vol, vol_of_vol, correlation, power, rng)
         losses = -profits(book, drawn, horizon, threads)
         order = np.argsort(losses, kind="stable")
-        weights = _weights(losses.size, level)
+        weights = tail_weights(losses.size, level)
         beyond = weights > 0.0
-        tails.append((losses[order[_order(losses.size, level)]], weights @ losses[order]))
+        tails.append((losses[order[tail_order(losses.size, level)]], weights @ losses[order]))
         means.append(-losses.mean())
         worst = Scenarios(*(part[order[beyond]] for part in drawn))
-        parts.append(weights[beyond] @ _losses(book, worst, horizon))
+        parts.append(weights[beyond] @ position_losses(book, worst, horizon))
     found, shares = np.array(tails), np.array(parts)
     mean, error = found.mean(axis=0), found.std(axis=0, ddof=1) / np.sqrt(replications)
     whole = shares.mean(axis=0)
@@ -322,7 +323,7 @@ def _drawn(
     )
 
 
-def _losses(book: Book, scenarios: Scenarios, elapsed: float) -> FloatArray:
+def position_losses(book: Book, scenarios: Scenarios, elapsed: float) -> FloatArray:
     """Return losses by scenario and position, the units of the underlying last."""
     now = book.values(book.S, 1.0, 0.0)
     options = book.quantity * (now - book.values(*scenarios, elapsed))
