@@ -17,10 +17,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from market import computed, selectors
-from market.bars import Bars, read_bars
+from market.bars import Bars, newest_bar, read_bars
 from market.computed import Computed
 from market.payloads import Payload, iso, numbers
+from market.reach import Reach, Span, reach_of
+from market.rest import MARKET, REFUSED, MarketView
 from quant.fields import FIELDS
+from record.access import READ
 from record.remote import Unavailable
 
 UNITS = ("quoted", "raw")
@@ -30,7 +33,9 @@ EXPIRY = OpenApiParameter(
 AT = OpenApiParameter(
     "at",
     OpenApiTypes.DATETIME,
-    description="What was known at this instant, never later. Left out: the newest.",
+    description="What was known at this instant, never later. Left out: the newest that the "
+    "plan shows, which is also the answer to a later instant. An instant further back than the "
+    "plan reaches is refused.",
 )
 BARS_MOST = 10_000
 MINUTE_S = 60
@@ -88,17 +93,17 @@ class SymbolList(APIView):
         return Response({"results": selectors.symbols()})
 
 
-class SnapshotView(APIView):
+class SnapshotView(MarketView):
     """The quote of an underlying and where its session stands."""
 
     entitlement = "market.view"
 
     @extend_schema(
-        operation_id="market_snapshot", parameters=[AT], responses={200: OpenApiTypes.OBJECT}
+        operation_id="market_snapshot", parameters=[AT], responses={200: MARKET, 403: REFUSED}
     )
     def get(self, request: Request, symbol: str) -> Response:
         """Return the quote of an underlying and where its session stands."""
-        body = selectors.quote_payload(symbol, instant(request, "at"))
+        body = selectors.quote_payload(symbol, reach_of(request.user), instant(request, "at"))
         return Response(known(symbol, body))
 
 
@@ -109,7 +114,7 @@ def _answer(request: Request, name: str, symbol: str, *parts: Any) -> HttpRespon
     before any worker is asked.
     """
     at = instant(request, "at")
-    mark = computed.etag(name, symbol, *parts, at=at)
+    mark = computed.etag(request.user, name, symbol, *parts, at=at)
     unchanged = get_conditional_response(request, etag=mark)
     if unchanged is not None and mark is not None:
         response: HttpResponse = unchanged
@@ -148,7 +153,7 @@ def _one_of(request: Request, name: str, allowed: Sequence[str]) -> str:
     return value
 
 
-class ChainView(APIView):
+class ChainView(MarketView):
     """One expiry of the chain with volatilities and all 13 Greeks, by strike."""
 
     entitlement = "market.chain"
@@ -164,7 +169,7 @@ class ChainView(APIView):
                 description="Greeks as the market quotes them, or raw derivatives; default quoted.",
             ),
         ],
-        responses={200: OpenApiTypes.OBJECT, 304: None},
+        responses={200: MARKET, 304: None, 403: REFUSED},
     )
     def get(self, request: Request, symbol: str) -> HttpResponse:
         """Return one expiry of the chain with volatilities and all 13 Greeks, by strike."""
@@ -172,7 +177,7 @@ class ChainView(APIView):
         return _answer(request, "chain", symbol, request.query_params.get("expiry") or None, raw)
 
 
-class ContractView(APIView):
+class ContractView(MarketView):
     """One contract: quote, volatility, every Greek in both units, and a grid of one of them."""
 
     entitlement = "market.chain"
@@ -187,14 +192,14 @@ class ContractView(APIView):
                 description="Field of the grid over spot, time and volatility; default price.",
             ),
         ],
-        responses={200: OpenApiTypes.OBJECT, 304: None},
+        responses={200: MARKET, 304: None, 403: REFUSED},
     )
     def get(self, request: Request, symbol: str, occ: str) -> HttpResponse:
         """Return one contract with every Greek and a grid of one over spot, time, volatility."""
         return _answer(request, "contract", symbol, occ, _one_of(request, "greek", FIELDS))
 
 
-class ExposureView(APIView):
+class ExposureView(MarketView):
     """Dealer exposure with its levels, under every assumption on the dealers' side."""
 
     entitlement = "market.exposure"
@@ -202,14 +207,14 @@ class ExposureView(APIView):
     @extend_schema(
         operation_id="market_exposure",
         parameters=[AT],
-        responses={200: OpenApiTypes.OBJECT, 304: None},
+        responses={200: MARKET, 304: None, 403: REFUSED},
     )
     def get(self, request: Request, symbol: str) -> HttpResponse:
         """Return dealer gamma, vanna, charm and delta exposure with its levels."""
         return _answer(request, "exposure", symbol)
 
 
-class SurfaceView(APIView):
+class SurfaceView(MarketView):
     """The volatility surface: a fit per expiry with its quality, and its arbitrage report."""
 
     entitlement = "market.surface"
@@ -217,14 +222,14 @@ class SurfaceView(APIView):
     @extend_schema(
         operation_id="market_surface",
         parameters=[AT, EXPIRY],
-        responses={200: OpenApiTypes.OBJECT, 304: None},
+        responses={200: MARKET, 304: None, 403: REFUSED},
     )
     def get(self, request: Request, symbol: str) -> HttpResponse:
         """Return SVI, SABR and eSSVI fits by expiry, tables by delta and strike, one smile."""
         return _answer(request, "surface", symbol, request.query_params.get("expiry") or None)
 
 
-class VendorView(APIView):
+class VendorView(MarketView):
     """A data vendor's volatilities and Greeks against ours, with what explains the difference."""
 
     entitlement = "market.chain"
@@ -232,7 +237,7 @@ class VendorView(APIView):
     @extend_schema(
         operation_id="market_vendor",
         parameters=[AT],
-        responses={200: OpenApiTypes.OBJECT, 304: None},
+        responses={200: MARKET, 304: None, 403: REFUSED},
     )
     def get(self, request: Request, symbol: str) -> HttpResponse:
         """Return a vendor's volatilities and Greeks against ours, by expiry."""
@@ -243,6 +248,8 @@ class GreeksView(APIView):
     """Price and all 13 Greeks of contracts that the caller gives."""
 
     entitlement = "market.greeks"
+    key_scope = READ
+    call_cost = 2
 
     @extend_schema(
         operation_id="greeks",
@@ -266,7 +273,7 @@ class GreeksView(APIView):
         return HttpResponse(answer, content_type="application/json")
 
 
-class BarsView(APIView):
+class BarsView(MarketView):
     """Price bars of an underlying."""
 
     entitlement = "market.view"
@@ -277,38 +284,59 @@ class BarsView(APIView):
             OpenApiParameter(
                 "interval", OpenApiTypes.INT, enum=INTERVALS, description="Seconds; default 86400."
             ),
-            OpenApiParameter("start", OpenApiTypes.DATETIME, description="First bar end."),
+            OpenApiParameter(
+                "start",
+                OpenApiTypes.DATETIME,
+                description="First bar end. Further back than the plan reaches is refused.",
+            ),
             OpenApiParameter("end", OpenApiTypes.DATETIME, description="Last bar end."),
             AT,
         ],
-        responses={200: OpenApiTypes.OBJECT},
+        responses={200: MARKET, 403: REFUSED},
     )
     def get(self, request: Request, symbol: str) -> Response:
         """Return price bars of an underlying, raw, oldest first, at most 10,000."""
-        interval = request.query_params.get("interval", "86400")
-        if interval not in map(str, INTERVALS):
+        given = request.query_params.get("interval", "86400")
+        if given not in map(str, INTERVALS):
             raise ValidationError(
                 {"interval": [f"Choose one of {', '.join(map(str, INTERVALS))}."]}
             )
+        interval = int(given)
+        reach = reach_of(request.user)
+        within = selectors.span_of(symbol, reach, newest_bar(symbol.upper(), interval))
         at, since, until = (instant(request, name) for name in ("at", "start", "end"))
-        end = until or at or dt.datetime.now(dt.UTC)
-        try:
-            start = since or end - dt.timedelta(seconds=int(interval) * 500)
-        except OverflowError:
-            raise ValidationError(
-                {"end": ["Give a later instant; there are no bars then."]}
-            ) from None
-        bars = read_bars(symbol.upper(), interval=int(interval), start=start, end=end, at=at)
+        for asked in (at, since, until):
+            within.shown(asked)
+        asked_end = within.until(until or at)
+        start, end = _between(within, interval, since, asked_end)
+        bars = read_bars(
+            symbol.upper(), interval=interval, start=start, end=end, at=within.until(at)
+        )
         if len(bars) > BARS_MOST:
             raise ValidationError({"start": [f"{len(bars)} bars; ask for at most {BARS_MOST}."]})
         body = (
             _columns(bars)
             if len(bars)
-            else _simulated(
-                symbol, int(interval), since, min(filter(None, (until, at)), default=None)
-            )
+            else _simulated(symbol, reach, interval, since, within.until(_first(until, at)))
         )
-        return Response({"symbol": symbol.upper(), "interval": int(interval), **body})
+        head = {"symbol": symbol.upper(), "interval": interval, "delayed_s": within.held(until, at)}
+        return Response({**head, **body})
+
+
+def _between(
+    within: Span, interval: int, since: dt.datetime | None, until: dt.datetime | None
+) -> tuple[dt.datetime, dt.datetime]:
+    """Return from when to when bars are read: without a beginning, the newest 500 in reach."""
+    end = until or dt.datetime.now(dt.UTC)
+    try:
+        start = since or end - dt.timedelta(seconds=interval * 500)
+    except OverflowError:
+        raise ValidationError({"end": ["Give a later instant; there are no bars then."]}) from None
+    return (start if within.earliest is None else max(start, within.earliest)), end
+
+
+def _first(*instants: dt.datetime | None) -> dt.datetime | None:
+    return min(filter(None, instants), default=None)
 
 
 def _columns(bars: Bars) -> dict[str, Any]:
@@ -320,7 +348,11 @@ def _columns(bars: Bars) -> dict[str, Any]:
 
 
 def _simulated(
-    symbol: str, interval: int, start: dt.datetime | None, end: dt.datetime | None
+    symbol: str,
+    reach: Reach,
+    interval: int,
+    start: dt.datetime | None,
+    end: dt.datetime | None,
 ) -> dict[str, Any]:
     """Return the minutes of the newest session of a simulation: its bars are its run's rows.
 
@@ -329,7 +361,7 @@ def _simulated(
     run = selectors.newest_run(symbol) if interval == MINUTE_S else None
     if run is None or not run.simulated:
         return {"time": [], "open": [], "high": [], "low": [], "close": [], "volume": []}
-    series = selectors.price_series(run.pk)
+    series = selectors.price_series(run.pk, reach)
     chosen = [
         place
         for place, at in enumerate(map(dt.datetime.fromisoformat, series["time"]))

@@ -10,10 +10,9 @@ class MarketConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the state channels."""
+        """Register the state channels. Those that carry market data carry it undelayed."""
         from record.live import topics
 
-        topics.register("quote", kind="state", entitlement="market.view")
-        topics.register("exposure", kind="state", entitlement="market.exposure")
-        topics.register("chain", kind="state", entitlement="market.chain")
+        for name in ("quote", "exposure", "chain"):
+            topics.register(name, kind="state", entitlement="market.live")
         topics.register("feed", kind="state", entitlement="market.view")

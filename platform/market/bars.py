@@ -153,6 +153,18 @@ def read_bars(
     return Bars(times, *values.T)
 
 
+def newest_bar(symbol: str, interval: int, price: str = "trade") -> dt.datetime | None:
+    """Return the end of the newest stored bar of a series, None when there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(b.time) FROM market_bar b JOIN market_instrument i "
+            "ON i.id = b.instrument_id WHERE i.symbol = %s AND b.price = %s AND b.interval = %s",
+            [symbol, price, interval],
+        )
+        found: dt.datetime | None = cursor.fetchone()[0]
+    return found
+
+
 class Version(NamedTuple):
     """One stored version of a bar."""
 

@@ -162,6 +162,7 @@ def settlement(root: str, expiry: dt.date) -> dt.datetime:
     return day.open if rule.settles == "am" else day.close
 
 
+@lru_cache(maxsize=65_536)
 def last_trade(root: str, expiry: dt.date) -> dt.datetime:
     """Return the instant, UTC, after which the options of an expiry no longer trade.
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 NEW_YORK: Final = ZoneInfo("America/New_York")
 SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND
+DAY: Final = 1440 * MINUTE
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 

@@ -10,6 +10,7 @@ import orjson
 from market import selectors
 from market.edition import edition, tag
 from market.payloads import Payload
+from market.reach import Reach, reach_of
 
 
 class Computed(NamedTuple):
@@ -28,11 +29,18 @@ def ask(user: Any, name: str, symbol: str, *parts: Any, at: dt.datetime | None =
     """Return what the task `market.NAME` makes of a symbol's snapshot.
 
     `parts` are what the task takes between symbol and instant. The exposure of now is what the
-    feed published last, where it did.
+    feed published last, where it did and the person may see it undelayed.
+
+    Raises
+    ------
+    market.reach.HistoryError
+        When `at` lies before what the person's plan reaches.
     """
     from record.remote import Unavailable, call
 
-    live = _live(name, symbol, at)
+    reach = reach_of(user)
+    at = selectors.span_of(symbol, reach).shown(at)
+    live = _live(name, symbol, reach, at)
     if live is not None:
         return Computed(live)
     given = None if at is None else at.isoformat()
@@ -58,21 +66,25 @@ def greeks_of(user: Any, body: bytes) -> bytes:
     return found
 
 
-def etag(name: str, symbol: str, *parts: object, at: dt.datetime | None = None) -> str | None:
+def etag(
+    user: Any, name: str, symbol: str, *parts: object, at: dt.datetime | None = None
+) -> str | None:
     """Return the ETag of what `ask` would return, None when nothing is known of the symbol.
 
-    It costs a few short queries and no numerics.
+    It costs a few short queries and no numerics. Raises as `ask` does.
     """
-    live = _live(name, symbol, at)
+    reach = reach_of(user)
+    at = selectors.span_of(symbol, reach).shown(at)
+    live = _live(name, symbol, reach, at)
     if live is not None:
         return f'"{edition()}-{live["run"]}-{live["time"]}"'
-    place = selectors.place(symbol, at)
+    place = selectors.place(symbol, reach, at)
     return None if place is None else f'"{tag(name, place, *parts)}"'
 
 
-def _live(name: str, symbol: str, at: dt.datetime | None) -> Payload | None:
+def _live(name: str, symbol: str, reach: Reach, at: dt.datetime | None) -> Payload | None:
     """Return the exposure that the running feed published last, when it is asked for."""
-    return selectors.exposure_state(symbol) if at is None and name == "exposure" else None
+    return selectors.exposure_state(symbol, reach) if at is None and name == "exposure" else None
 
 
 def fault_of(answer: bytes) -> tuple[str, str] | None:

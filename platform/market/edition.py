@@ -37,5 +37,5 @@ def tag(name: str, place: Place, *parts: object) -> str:
     """Return the name of a body: which figures, of which snapshot, seen in which run, how."""
     run = None if place.run is None else place.run.pk
     held = snapshot_digest(place.id)
-    spelled = ":".join(map(str, (edition(), name, place.id, held, run, *parts)))
+    spelled = ":".join(map(str, (edition(), name, place.id, held, run, place.delayed_s, *parts)))
     return hashlib.sha256(spelled.encode()).hexdigest()[:32]

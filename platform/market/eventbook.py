@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from market import events
 from market.calendars import Session
 from market.clock import from_ns, new_york, to_ns
+from market.features.context import Release
 from market.importers import fields
 from market.importers.context import RefusedError, Reject
 from market.importers.tables import Named, named_rows
@@ -22,6 +23,7 @@ _NEEDS = ("kind", "name", "symbol", "scheduled_at", "known_at")
 _BATCH = 500
 RELEASES = (Event.Kind.FOMC, Event.Kind.CPI, Event.Kind.PAYROLLS)
 """What the whole market waits for at a known minute."""
+LOOK_AHEAD = dt.timedelta(days=60)
 
 
 def events_between(
@@ -50,8 +52,8 @@ def events_between(
     return found.order_by("scheduled_at", "kind", "symbol", "name")
 
 
-def releases(session: Session) -> tuple[int, ...] | None:
-    """Return a session's scheduled releases as they were known at its open, ns UTC, in order.
+def releases(session: Session) -> tuple[Release, ...] | None:
+    """Return a session's scheduled releases as they were known at its open, in order of time.
 
     From midnight in New York to the close. None where the calendar has no release of that year,
     for then it says nothing of this day either.
@@ -61,6 +63,19 @@ def releases(session: Session) -> tuple[int, ...] | None:
     if not known.exists():
         return None
     found = events_between(midnight, session.close, at=session.open, kinds=RELEASES)
+    rows = found.values_list("scheduled_at", "kind")
+    return tuple(Release(to_ns(when), kind == Event.Kind.FOMC) for when, kind in rows)
+
+
+def decisions_ahead(at: dt.datetime) -> tuple[int, ...] | None:
+    """Return the Fed decisions of the next weeks as known at an instant, ns UTC, in order.
+
+    None where the calendar has no decision of that year.
+    """
+    known = Event.objects.filter(kind=Event.Kind.FOMC, scheduled_at__year=at.year)
+    if not known.exists():
+        return None
+    found = events_between(at, at + LOOK_AHEAD, at=at, kinds=[Event.Kind.FOMC])
     return tuple(to_ns(when) for when in found.values_list("scheduled_at", flat=True))
 
 

@@ -7,19 +7,25 @@ import datetime as dt
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET, require_POST
 
 from market import selectors
+from market.clock import new_york
 from market.feed import control
+from market.reach import HistoryError, reach_of
 from market.views import page_or_parts
 from record.access import entitled
+
+SEE_PLANS = SafeString('<a href="/pricing/">See the plans</a>')
 
 
 @require_GET
 @entitled("market.view")
 def feed(request: HttpRequest) -> HttpResponse:
     """Show the feeds that run, the last that ended, and the days that can be replayed."""
-    return page_or_parts(request, "feed", {"feed": selectors.feed_payload()})
+    return page_or_parts(request, "feed", {"feed": selectors.feed_payload(reach_of(request.user))})
 
 
 @require_POST
@@ -28,15 +34,20 @@ def feed_start(request: HttpRequest) -> HttpResponse:
     """Ask for the replay of a stored day."""
     symbol, day, source = [*request.POST.get("day", "").split(" "), "", "", ""][:3]
     try:
+        date = _date(day)
+        _check_history(request, symbol, date)
         run = control.request_replay(
             symbol=symbol,
-            date=_date(day),
+            date=date,
             speed=_speed(request.POST.get("speed", "")),
             source=source or None,
             user_id=request.user.pk,
         )
     except control.FeedError as error:
         return _refused(request, error)
+    except HistoryError as error:
+        messages.error(request, format_html("{} {}.", str(error), SEE_PLANS))
+        return _to_feed()
     messages.success(request, f"Replay {run.pk} of {run.symbol} starts within a second.")
     return _to_feed()
 
@@ -58,6 +69,19 @@ def feed_command(request: HttpRequest, run_id: int, command: str) -> HttpRespons
     except control.FeedError as error:
         return _refused(request, error)
     return _to_feed()
+
+
+def _check_history(request: HttpRequest, symbol: str, date: dt.date) -> None:
+    """Raise HistoryError for a day that lies further back than the person's plan reaches.
+
+    Of what is not stored there is nothing to say here: asking for its replay is refused.
+    """
+    underlying = control.stored_underlying(symbol)
+    if underlying is None:
+        return
+    within = selectors.span_of(underlying.symbol, reach_of(request.user))
+    if not selectors.begins_within(within, date):
+        within.shown(new_york(date, dt.time()))
 
 
 def _date(text: str) -> dt.date:

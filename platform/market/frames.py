@@ -48,6 +48,14 @@ class Missing(IntEnum):
     NO_VOLUME = 15
     NO_COLUMN = 16
     NO_RELEASE = 17
+    NO_DECISION = 18
+    NO_PEER = 19
+    NO_CRYPTO = 20
+    NO_TAPE = 21
+    NO_ACCOUNT = 22
+    NO_MODEL = 23
+    NO_PROXY = 24
+    NO_FIT = 25
 
     @property
     def text(self) -> str:
@@ -74,6 +82,14 @@ _TEXT = {
     Missing.NO_VOLUME: "no volume",
     Missing.NO_COLUMN: "column not in the frame",
     Missing.NO_RELEASE: "no scheduled release yet today",
+    Missing.NO_DECISION: "no Fed decision ahead today",
+    Missing.NO_PEER: "no paired index",
+    Missing.NO_CRYPTO: "no overnight crypto prices",
+    Missing.NO_TAPE: "no off-exchange prints",
+    Missing.NO_ACCOUNT: "no short strike of an account",
+    Missing.NO_MODEL: "no model yet",
+    Missing.NO_PROXY: "no credit, bond and dollar prices",
+    Missing.NO_FIT: "no surface fit of good quality",
 }
 
 

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,38 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def joined(self, later: Rows) -> Rows:
+        """Return these rows and later ones; a column that either lacks is missing there."""
+        return Rows(
+            time=np.concatenate([self.time, later.time]),
+            ids=self.ids + later.ids,
+            columns=_joined(self, later, "columns", np.nan),
+            reasons=_joined(self, later, "reasons", np.uint8(Missing.NO_COLUMN)),
+        )
+
+    def row(self, place: int) -> Rows:
+        """Return one row alone."""
+        at = slice(place, place + 1)
+        return Rows(
+            time=self.time[at],
+            ids=self.ids[at],
+            columns={name: values[at] for name, values in self.columns.items()},
+            reasons={name: codes[at] for name, codes in self.reasons.items()},
+        )
+
+
+def _joined(first: Rows, later: Rows, part: str, absent: float | np.uint8) -> dict[str, Any]:
+    one, two = getattr(first, part), getattr(later, part)
+    return {
+        name: np.concatenate(
+            [
+                one[name] if name in one else np.full(len(first), absent),
+                two[name] if name in two else np.full(len(later), absent),
+            ]
+        )
+        for name in dict.fromkeys((*one, *two))
+    }
 
 
 def schema_id(names: tuple[str, ...]) -> int:
@@ -105,6 +138,7 @@ def read_rows(
     kind: Kind,
     *,
     session_date: dt.date | None = None,
+    after: dt.datetime | None = None,
     through: dt.datetime | None = None,
     newest: int | None = None,
 ) -> Rows:
@@ -114,6 +148,8 @@ def read_rows(
     ----------
     session_date
         Only this session's.
+    after
+        Only later rows.
     through
         Only rows known then.
     newest
@@ -122,6 +158,8 @@ def read_rows(
     query = FrameRow.objects.filter(run_id=run, kind=kind.value)
     if session_date is not None:
         query = query.filter(session_date=session_date)
+    if after is not None:
+        query = query.filter(time__gt=after)
     if through is not None:
         query = query.filter(known_at__lte=through)
     query = query.order_by("-time")[:newest]

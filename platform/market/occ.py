@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -68,6 +69,7 @@ class Contract:
         return f"{self.root:<6}{self.symbol[len(self.root) :]}"
 
 
+@lru_cache(maxsize=65_536)
 def parse(text: str) -> Contract:
     """Return the contract that a compact or padded symbol names; OccError when it is neither."""
     match = _SYMBOL.fullmatch(text)

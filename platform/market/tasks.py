@@ -21,6 +21,7 @@ from market.bodies.vendor import vendor_body
 from market.contracts import TableError
 from market.edition import tag
 from market.payloads import AbsentError, Payload
+from market.reach import reach_of_id
 from market.selectors import Located
 from quant.chain import Chain
 from record.tasks import UserTask
@@ -44,14 +45,19 @@ def _of_snapshot(
     part: str,
     make: Callable[[Located, Chain], Payload],
     *,
+    user_id: int,
     looked_up: str = "expiry",
 ) -> Payload:
     """Return a payload made of a symbol's snapshot, from the cache when it was made before.
 
+    Which snapshot is decided here, by the reach that the person has now: no instant that a caller
+    names is taken on trust.
+
     `looked_up` is the part of the question that a snapshot may lack. Pages ask for a new minute
     all at once: who asks for what is being made waits for it.
     """
-    place = selectors.place(symbol, None if at is None else dt.datetime.fromisoformat(at))
+    asked = None if at is None else dt.datetime.fromisoformat(at)
+    place = selectors.place(symbol, reach_of_id(user_id), asked)
     if place is None:
         return _unknown(symbol)
     key = "market:" + tag(name, place, part)
@@ -93,7 +99,7 @@ def chain(symbol: str, expiry: str | None, raw: bool, at: str | None, *, user_id
             tick=tick_of(found),
         )
 
-    return _of_snapshot("chain", symbol, at, f"{expiry or ''}:{raw}", make)
+    return _of_snapshot("chain", symbol, at, f"{expiry or ''}:{raw}", make, user_id=user_id)
 
 
 @shared_task(
@@ -105,7 +111,7 @@ def exposure(symbol: str, at: str | None, *, user_id: int) -> Payload:
     def make(found: Located, whole: Chain) -> Payload:
         return exposure_body(whole, time=found.data.known_at, head=found.head())
 
-    return _of_snapshot("exposure", symbol, at, "", make)
+    return _of_snapshot("exposure", symbol, at, "", make, user_id=user_id)
 
 
 @shared_task(
@@ -123,7 +129,7 @@ def surface(symbol: str, expiry: str | None, at: str | None, *, user_id: int) ->
             tick=tick_of(found),
         )
 
-    return _of_snapshot("surface", symbol, at, expiry or "", make)
+    return _of_snapshot("surface", symbol, at, expiry or "", make, user_id=user_id)
 
 
 @shared_task(name="market.contract", base=UserTask, entitlement="market.chain", ignore_result=False)
@@ -141,7 +147,7 @@ def contract(symbol: str, wanted: str, greek: str, at: str | None, *, user_id: i
         )
 
     part = f"{wanted}:{greek}"
-    return _of_snapshot("contract", symbol, at, part, make, looked_up="contract")
+    return _of_snapshot("contract", symbol, at, part, make, user_id=user_id, looked_up="contract")
 
 
 @shared_task(name="market.vendor", base=UserTask, entitlement="market.chain", ignore_result=False)
@@ -159,7 +165,7 @@ def vendor(symbol: str, at: str | None, *, user_id: int) -> Payload:
         silent = "The snapshot carries no vendor's volatilities."
         return {"fault": "silent", "detail": silent} if body is None else body
 
-    return _of_snapshot("vendor", symbol, at, "", make)
+    return _of_snapshot("vendor", symbol, at, "", make, user_id=user_id)
 
 
 @shared_task(name="market.greeks", base=UserTask, entitlement="market.greeks", ignore_result=False)

@@ -12,19 +12,22 @@ from market import selectors
 from market.clock import NEW_YORK
 from market.models import FeedRun, Snapshot
 from market.payloads import Payload
+from market.reach import Reach, Span
 
 DAYS = 60
 STEPS = (1, 15)
 _DAY = dt.timedelta(days=1)
+_LAST = dt.time(23, 59, 59)
 
 
-def timeline(symbol: str, at: dt.datetime | None) -> Payload | None:
-    """Return the instants of one stored day with a chain, None when nothing is stored.
+def timeline(symbol: str, reach: Reach, at: dt.datetime | None) -> Payload | None:
+    """Return the instants of one stored day with a chain, None when nothing within reach is.
 
     `at` chooses the day and the place on it; without it they are the newest ones. `back` and
     `ahead` are instants a few minutes away, None beyond the ends.
     """
-    rows = _stored(symbol)
+    within = selectors.span_of(symbol, reach)
+    rows = _stored(symbol, within)
     newest = rows.order_by("-known_at").values_list("known_at", flat=True).first()
     if newest is None:
         return None
@@ -35,11 +38,11 @@ def timeline(symbol: str, at: dt.datetime | None) -> Payload | None:
     if not times:
         before = rows.filter(known_at__lte=here).order_by("-known_at")
         found = before.values_list("known_at", flat=True).first()
-        return timeline(symbol, found) if found is not None else timeline(symbol, None)
+        return timeline(symbol, reach, found)  # without one it is the newest
     place = max(0, bisect_right(times, here) - 1)
     return {
         "day": times[place].astimezone(NEW_YORK).date().isoformat(),
-        "days": _days(symbol),
+        "days": _days(rows, within),
         "times": [_text(time) for time in times],
         "place": place,
         "time": _text(times[place]),
@@ -48,24 +51,27 @@ def timeline(symbol: str, at: dt.datetime | None) -> Payload | None:
     }
 
 
-def _stored(symbol: str) -> Any:
+def _stored(symbol: str, within: Span) -> Any:
     """Return the recorded snapshots with a chain, and those of the newest simulated run."""
     run = selectors.newest_run(symbol)
     own = Q(run=None)
     if run is not None and run.source == FeedRun.Source.SIMULATOR:
         own = Q(run=run)
-    return Snapshot.objects.filter(own, underlying__symbol=symbol, rows__gt=0)
+    rows = Snapshot.objects.filter(own, underlying__symbol=symbol, rows__gt=0)
+    if within.latest is not None:
+        rows = rows.filter(known_at__lte=within.latest)
+    if within.earliest is not None:
+        rows = rows.filter(known_at__gte=within.earliest)
+    return rows
 
 
-def _days(symbol: str) -> list[tuple[str, str]]:
+def _days(rows: Any, within: Span) -> list[tuple[str, str]]:
     """Return the newest stored days with an instant on each, newest first."""
     days = (
-        _stored(symbol)
-        .values_list("known_at__date", flat=True)
-        .order_by("-known_at__date")
-        .distinct()[:DAYS]
+        rows.values_list("known_at__date", flat=True).order_by("-known_at__date").distinct()[:DAYS]
     )
-    return [(day.isoformat(), f"{day.isoformat()}T23:59:59Z") for day in days]
+    ends = ((day, dt.datetime.combine(day, _LAST, dt.UTC)) for day in days)
+    return [(day.isoformat(), _text(within.until(end) or end)) for day, end in ends]
 
 
 def _midnight(at: dt.datetime) -> dt.datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_GET
 from market import selectors
 from market.computed import ask
 from market.payloads import Payload
+from market.reach import HistoryError, reach_of
 from market.timeline import timeline
 from quant.fields import FIELDS
 from record.access import entitled
@@ -32,6 +34,7 @@ UNITS = ("quoted", "raw")
 SIDES = ("both", "calls", "puts")
 GRIDS = ("delta", "strike")
 FIRST_YEAR, LAST_YEAR = 1970, 2100
+LATER = "Your plan does not show that instant yet; this is the newest that it shows."
 
 
 def chosen_symbol(request: HttpRequest, known: Sequence[Payload]) -> str | None:
@@ -113,6 +116,26 @@ def home(page: str, what: str) -> Callable[[HttpRequest], HttpResponse]:
     return require_GET(view)
 
 
+class _HeldBackError(Exception):
+    """The instant asked for is later than what the visitor's plan shows."""
+
+
+def within_reach(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let a page name the plan that shows an older instant, and lead a later one to the newest."""
+
+    @wraps(view)
+    def held(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except HistoryError as error:
+            context = {"page": view.__name__, "refused": error, "symbol": kwargs["symbol"].upper()}
+            return render(request, "market/too_early.html", context, status=HTTPStatus.FORBIDDEN)
+        except _HeldBackError:
+            return _without(request, "at", LATER)
+
+    return held
+
+
 exposure_home = entitled("market.exposure")(home("exposure", "Exposure"))
 chain_home = entitled("market.chain")(home("chain", "Option chain"))
 surface_home = entitled("market.surface")(home("surface", "Volatility surface"))
@@ -121,11 +144,12 @@ quality_home = entitled("market.chain")(home("quality", "Data quality"))
 
 @require_GET
 @entitled("market.exposure")
+@within_reach
 def exposure(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show where dealer exposure lies: levels, by strike, over spot, through the day, by expiry."""
     context = _computed(request, "exposure", known_symbol(symbol))
     context |= {
-        "day": selectors.exposure_series(context["symbol"]) if context["at"] is None else None,
+        "day": _day(request, context["symbol"]) if context["at"] is None else None,
         "greeks": GREEKS,
         "greek": choice(request, "greek", GREEKS),
         "split": choice(request, "show", ("split", "net")) == "split",
@@ -133,8 +157,13 @@ def exposure(request: HttpRequest, symbol: str) -> HttpResponse:
     return remember(page_or_parts(request, "exposure", context), context["symbol"])
 
 
+def _day(request: HttpRequest, symbol: str) -> Payload | None:
+    return selectors.exposure_series(symbol, reach_of(request.user))
+
+
 @require_GET
 @entitled("market.chain")
+@within_reach
 def chain(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show quotes, volatilities and Greeks by strike of one expiry."""
     units, expiry = choice(request, "units", UNITS), request.GET.get("expiry") or None
@@ -154,6 +183,7 @@ def chain(request: HttpRequest, symbol: str) -> HttpResponse:
 
 @require_GET
 @entitled("market.surface")
+@within_reach
 def surface(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show the volatility surface: tables, one smile, the mesh, how good the fits are."""
     expiry = request.GET.get("expiry") or None
@@ -166,6 +196,7 @@ def surface(request: HttpRequest, symbol: str) -> HttpResponse:
 
 @require_GET
 @entitled("market.chain")
+@within_reach
 def contract(request: HttpRequest, symbol: str, occ: str) -> HttpResponse:
     """Explain one contract: its Greeks in both units, and one of them elsewhere."""
     greek = choice(request, "greek", FIELDS)
@@ -179,6 +210,7 @@ def contract(request: HttpRequest, symbol: str, occ: str) -> HttpResponse:
 
 @require_GET
 @entitled("market.chain")
+@within_reach
 def quality(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show a data vendor's volatilities and Greeks against ours, and what explains the rest."""
     context = _computed(request, "vendor", known_symbol(symbol)) | {"page": "quality"}
@@ -191,9 +223,12 @@ def _computed(request: HttpRequest, name: str, symbol: str, *parts: Any) -> dict
     The body goes by the name of its task, None with the fault beside it; the timeline stands at
     what is shown, and parts of a page that are drawn again have none.
     """
-    at = asked_instant(request)
+    reach, asked = reach_of(request.user), asked_instant(request)
+    at = selectors.span_of(symbol, reach).shown(asked)
+    if at is None and asked is not None:
+        raise _HeldBackError
     found = ask(request.user, name, symbol, *parts, at=at)
-    quote = selectors.quote_payload(symbol, at)
+    quote = selectors.quote_payload(symbol, reach, at)
     shown = at
     if at is None and (told := found.body or quote) is not None:
         shown = dt.datetime.fromisoformat(told["time"])
@@ -205,15 +240,21 @@ def _computed(request: HttpRequest, name: str, symbol: str, *parts: Any) -> dict
         "fault": found.fault,
         "detail": found.detail,
         "quote": quote,
-        "timeline": None if again else timeline(symbol, shown),
+        "timeline": None if again else timeline(symbol, reach, shown),
     }
 
 
 def _without_expiry(request: HttpRequest) -> HttpResponse:
     """Lead to the same page of the nearest expiry."""
-    messages.info(request, "That expiry is not in the chain; this is the nearest one.")
+    said = "That expiry is not in the chain; this is the nearest one."
+    return _without(request, "expiry", said)
+
+
+def _without(request: HttpRequest, name: str, said: str) -> HttpResponse:
+    """Lead to the same page without a part of the question, saying why."""
+    messages.info(request, said)
     query = request.GET.copy()
-    del query["expiry"]
+    del query[name]
     return redirect(f"{request.path}?{query.urlencode()}" if query else request.path)
 
 

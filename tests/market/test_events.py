@@ -152,6 +152,9 @@ def test_a_sessions_releases_are_those_known_at_its_open() -> None:
     event(kind="earnings", name="Report", symbol="GOOG", known_at=spring)
     event(kind="payrolls", name="Late", known_at=day.open + dt.timedelta(hours=1))
     event(kind="fomc", name="Called off", known_at=spring, cancelled_at=spring)
-    at = [day.open - dt.timedelta(hours=1), fed.scheduled_at]
-    assert eventbook.releases(day) == tuple(to_ns(when) for when in at)
+    before = to_ns(day.open - dt.timedelta(hours=1))
+    assert eventbook.releases(day) == ((before, False), (to_ns(fed.scheduled_at), True))
+    assert eventbook.decisions_ahead(day.open) == (to_ns(fed.scheduled_at),)
+    assert eventbook.decisions_ahead(day.close) == ()
+    assert eventbook.decisions_ahead(day.open.replace(year=2021)) is None
     assert eventbook.releases(calendars.session(dt.date(2024, 3, 21))) == ()

@@ -15,6 +15,7 @@ from market import framestore, store
 from market.clock import to_ns
 from market.frames import Kind
 from market.models import FeedRun, Instrument, Snapshot
+from market.reach import WHOLE
 from market.timeline import timeline
 from tests.market.feed.recorded import DAY, MINUTES, recorded
 
@@ -35,7 +36,7 @@ def at(text: str) -> dt.datetime:
 
 
 def test_the_newest_instant_of_the_newest_day(two_days):
-    found = timeline("TEST", None)
+    found = timeline("TEST", WHOLE, None)
     assert (found["day"], found["place"], len(found["times"])) == ("2024-03-18", 11, MINUTES)
     assert [day for day, _ in found["days"]] == ["2024-03-18", "2024-03-15"]
     assert found["back"] == [(15, None), (1, "2024-03-18T13:41:00Z")]
@@ -43,22 +44,22 @@ def test_the_newest_instant_of_the_newest_day(two_days):
 
 
 def test_an_instant_between_two_is_the_earlier(two_days):
-    found = timeline("TEST", at("2024-03-15T13:33:59+00:00"))
+    found = timeline("TEST", WHOLE, at("2024-03-15T13:33:59+00:00"))
     assert (found["day"], found["time"]) == ("2024-03-15", "2024-03-15T13:33:00Z")
     assert found["ahead"][0] == (1, "2024-03-15T13:34:00Z")
 
 
 def test_a_day_without_any_leads_to_the_one_before_and_the_future_to_the_newest(two_days):
-    assert timeline("TEST", at("2024-03-17T12:00:00+00:00"))["day"] == "2024-03-15"
-    assert timeline("TEST", at("2031-01-01T00:00:00+00:00"))["day"] == "2024-03-18"
-    assert timeline("TEST", at("1999-01-01T00:00:00+00:00"))["day"] == "2024-03-18"
-    day, last = timeline("TEST", None)["days"][1]
-    assert timeline("TEST", at(last.replace("Z", "+00:00")))["day"] == day == DAY.isoformat()
+    assert timeline("TEST", WHOLE, at("2024-03-17T12:00:00+00:00"))["day"] == "2024-03-15"
+    assert timeline("TEST", WHOLE, at("2031-01-01T00:00:00+00:00"))["day"] == "2024-03-18"
+    assert timeline("TEST", WHOLE, at("1999-01-01T00:00:00+00:00"))["day"] == "2024-03-18"
+    day, last = timeline("TEST", WHOLE, None)["days"][1]
+    assert timeline("TEST", WHOLE, at(last.replace("Z", "+00:00")))["day"] == day == DAY.isoformat()
 
 
 def test_nothing_stored_has_no_timeline(db):
     Instrument.objects.create(symbol="NONE", kind="equity", name="None")
-    assert timeline("NONE", None) is None
+    assert timeline("NONE", WHOLE, None) is None
 
 
 def test_pages_of_an_instant_show_that_instant(two_days, client: Client, live_worker):
@@ -127,7 +128,7 @@ def test_the_timeline_of_a_replay_stands_at_what_the_page_shows(two_days, pro, l
     row = framestore.Observed(Kind.INTRADAY, DAY, to_ns(shown.time), {"close": 1.0}, {})
     framestore.write_rows(run, [row], snapshot=shown.pk)
     text = pro.get("/chain/TEST/").content.decode()
-    found = timeline("TEST", shown.known_at)
+    found = timeline("TEST", WHOLE, shown.known_at)
     assert (found["day"], found["place"]) == (DAY.isoformat(), 3)
     assert f'value="{found["place"]}"' in text
     assert f'max="{MINUTES - 1}"' in text

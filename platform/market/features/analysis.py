@@ -20,6 +20,7 @@ ALONE_YEARS = (20.0 * DAY_YEARS, 45.0 * DAY_YEARS)
 WIDEST_GAP = 0.05
 """Quoted strikes around the forward may lie at most this share of it apart."""
 QUARTER_DELTA = 0.25
+FRONT_YEARS = 5.0 * DAY_YEARS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +106,12 @@ def month_volatility(found: dict[int, Smile]) -> float:
 def month_skew(found: dict[int, Smile]) -> float:
     """Return the 25-delta skew of 30 days, linear in time, NaN if unknown."""
     return _between([(s.years, s.skew()) for s in _around_month(found)], flat=True)
+
+
+def term_slope(found: dict[int, Smile]) -> float:
+    """Return the volatility of 30 days less that of the first expiry five days away or more."""
+    later = next((s for s in found.values() if s.years >= FRONT_YEARS), None)
+    return np.nan if later is None else month_volatility(found) - later.at_the_money()
 
 
 def _around_month(found: dict[int, Smile]) -> list[Smile]:

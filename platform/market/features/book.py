@@ -37,7 +37,7 @@ COLUMNS = (
     "magnet_strike",
     "magnet_share",
 )
-_WHY = {
+WHY_NO_PROFILE = {
     states.NO_OPEN_INTEREST: Missing.NO_OPEN_INTEREST,
     states.NO_VOLATILITY: Missing.NO_QUOTE,
     states.ALL_EXPIRED: Missing.NO_CHAIN,
@@ -55,8 +55,8 @@ def put_exposures(row: RowBuilder, done: Analysis, today: BoolArray) -> None:
     """Put the totals, the levels and today's share of them."""
     profile = done.profile
     if profile.status != states.OK:
-        row.put_missing((*TOTALS, *LEVELS, *OF_LEVELS), _WHY[profile.status])
-        row.put_missing(TODAY, _WHY[profile.status] if today.any() else Missing.NOT_0DTE)
+        row.put_missing((*TOTALS, *LEVELS, *OF_LEVELS), WHY_NO_PROFILE[profile.status])
+        row.put_missing(TODAY, WHY_NO_PROFILE[profile.status] if today.any() else Missing.NOT_0DTE)
         return
     gross = float(np.nansum(np.abs(profile.contracts.gamma)))
     row.put("gamma", profile.totals.gamma)

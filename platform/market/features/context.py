@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,6 +45,12 @@ class MinuteView:
         Contracts that customers bought less those they sold in the minute, by position in the
         chain; zero where none traded, NaN where trades could not be signed. None when the source
         has no signed trades at all.
+    peer : float
+        Price of the paired index; NaN where there is none.
+    advancing : float
+        Share of the basket's names above their last close; NaN where there is no basket.
+    off_exchange : float
+        Share of the minute's volume that the tape marks as off-exchange; NaN where not known.
     """
 
     time: int
@@ -51,6 +58,27 @@ class MinuteView:
     chain: Chain | None
     stale: bool = False
     option_flow: FloatArray | None = None
+    peer: float = np.nan
+    advancing: float = np.nan
+    off_exchange: float = np.nan
+
+
+class Release(NamedTuple):
+    """A scheduled release of the day, ns UTC, and whether it is a decision of the Fed."""
+
+    time: int
+    fed: bool = False
+
+
+class CryptoNights(NamedTuple):
+    """Crypto's log returns from the equity close to the next open, and the index's opening gaps.
+
+    `overnight` is last night's; `past` and `gaps`, (n,) float64, those of earlier nights.
+    """
+
+    overnight: float
+    past: FloatArray
+    gaps: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +86,15 @@ class SessionContext:
     """What was known of the session when it opened; instants in ns UTC.
 
     `releases` are the scheduled ones of its day (FOMC, consumer prices, payrolls); None when the
-    source has no event calendar.
+    source has no event calendar. `previous_close` is NaN, and `crypto` None, where not known.
     """
 
     symbol: str
     open: int
     close: int
-    releases: tuple[int, ...] | None = None
+    releases: tuple[Release, ...] | None = None
+    previous_close: float = np.nan
+    crypto: CryptoNights | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +171,10 @@ class DailyContext:
         Closes of the names that move with the underlying, up to and including the session.
     reports : tuple of Report or None
         Past and scheduled; None when there is no event calendar for the symbol.
+    decisions : tuple of int or None
+        Scheduled Fed decisions ahead, ns UTC; None when there is no event calendar.
+    proxies : (3, sessions) float64 or None
+        Closes of credit, of bonds and of the dollar, up to and including the session.
     coming_closes : (m,) int64
         Closes of the next sessions, ns UTC: as far as the calendar of reports is looked ahead.
     """
@@ -150,6 +184,8 @@ class DailyContext:
     chain: Chain | None = None
     basket: FloatArray | None = None
     reports: tuple[Report, ...] | None = None
+    decisions: tuple[int, ...] | None = None
+    proxies: FloatArray | None = None
     coming_closes: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 

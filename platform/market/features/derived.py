@@ -6,7 +6,7 @@ that realized and implied can be compared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -15,12 +15,15 @@ from market.features.registry import ColumnRegistry, Compute
 from market.frames import FloatArray, Kind
 
 Columns = Mapping[str, FloatArray]
+Add = Callable[[str, str, tuple[str, ...], int, Compute, str], None]
 
 YEAR_MINUTES = 525_600.0
 RANK_WINDOW, RANK_LEAST = 120, 45
 """Ranks within the session look back two hours, and need three quarters of an hour."""
 VOL_OF_VOL = 20
 LONGEST_SESSION = 390
+QUARTER = 15
+HOUR, NOW = 60, 5
 OPENING = 5
 """The open is the first minute, up to the fifth where the first has no quote."""
 
@@ -76,8 +79,56 @@ def register(registry: ColumnRegistry) -> None:
     first = ("minutes_open", "expected_move")
     text = "at-the-money straddle of the open: sqrt(2/pi) of the move then expected to the close"
     add("opening_straddle", "$", first, LONGEST_SESSION, _opening_straddle, text)
+    _register_shocks(add)
     text = "contracts traded in calls above spot: mean of 15 minutes over mean of 60"
     add("otm_call_surge", "", ("otm_call_volume",), 60, surge("otm_call_volume", 15, 60), text)
+
+
+def _register_shocks(add: Add) -> None:
+    """Register changes measured in the column's own recent noise, and what is bought and sold."""
+    for name, of in (
+        ("spread_score", "spread"),
+        ("option_spread_score", "option_spread"),
+        ("option_depth_score", "option_depth"),
+        ("quote_count_score", "quote_count"),
+        ("off_exchange_score", "off_exchange_share"),
+    ):
+        text = f"mean of {of} over {NOW} minutes less that of the hour before, in its deviations"
+        add(name, "sd", (of,), HOUR + NOW, _score(of), text)
+    text = f"change of skew_25d over 30 minutes, in deviations of its changes over {RANK_WINDOW}"
+    add("skew_shock", "sd", ("skew_25d",), RANK_WINDOW + 1, _shock("skew_25d", 30), text)
+    text = "change of the SABR correlation over 10 minutes, in deviations of its changes"
+    add("rho_shock", "sd", ("sabr_rho",), RANK_WINDOW + 1, _shock("sabr_rho", 10), text)
+    text = "volatility by bipower variation of one-minute returns over 60 minutes, calendar clock"
+    add("bipower_60", "vol", ("ret_1",), HOUR, _bipower, text)
+    text = "log of bipower_60 over iv_0dte"
+    add("realized_gap", "", ("bipower_60", "iv_0dte"), 1, _log_ratio("bipower_60", "iv_0dte"), text)
+    text = "realized_gap less its mean of two hours, in its deviations"
+    add("realized_gap_score", "sd", ("realized_gap",), RANK_WINDOW, _standing("realized_gap"), text)
+    text = "where close lies within the range of two hours: 0 its low, 1 its high"
+    add("range_place", "share", ("high", "low", "close"), RANK_WINDOW, _place, text)
+    traded = ("put_flow", "option_volume")
+    text = "puts that customers bought net over all contracts traded, 30 minutes"
+    add("put_flow_share", "share", traded, 30, _put_share, text)
+    text = "share of the last two hours in which put_flow_share was lower"
+    add("put_flow_rank", "share", ("put_flow_share",), RANK_WINDOW, _rank("put_flow_share"), text)
+    pressure = ("high", "low", "close", "volume")
+    text = "volume signed by where each close lies in its minute's range, over volume, 15 minutes"
+    add("signed_volume_15", "share", pressure, 15, _signed_volume(15), text)
+    text = text.replace("15 minutes", "30 minutes")
+    add("signed_volume_30", "share", pressure, 30, _signed_volume(30), text)
+    text = "mean volume of 10 minutes over that of the last hour"
+    add("volume_surge", "", ("volume",), HOUR, surge("volume", 10, HOUR), text)
+    first = ("minutes_open", "signed_volume_15")
+    text = "signed_volume_15 at the end of the first quarter hour"
+    add("opening_drive", "share", first, LONGEST_SESSION, _first_quarter("signed_volume_15"), text)
+    span = ("minutes_open", "high", "low")
+    text = "highest less lowest price of the first quarter hour"
+    add("opening_range", "$", span, LONGEST_SESSION, _opening_range, text)
+    text = "highest less lowest price of the paired index over 30 minutes, as a share"
+    add("peer_range_30", "share", ("peer_close",), 30, _peer_range, text)
+    text = "share of the last two hours in which peer_range_30 was lower"
+    add("peer_range_rank", "share", ("peer_range_30",), RANK_WINDOW, _rank("peer_range_30"), text)
 
 
 def change(of: str, n: int) -> Compute:
@@ -134,6 +185,102 @@ def _opening_straddle(columns: Columns) -> FloatArray:
 def _realized(n: int) -> Compute:
     """Zero-mean volatility: over minutes the drift is noise."""
     return lambda columns: np.sqrt(rolling.mean(columns["ret_1"] ** 2, n) * YEAR_MINUTES)
+
+
+def _score(of: str) -> Compute:
+    def compute(columns: Columns) -> FloatArray:
+        now, before = columns[of], rolling.shift(columns[of], NOW)
+        away = rolling.mean(now, NOW) - rolling.mean(before, HOUR)
+        noise = rolling.deviation(before, HOUR)
+        still = (noise == 0.0) & (away == 0.0)
+        return np.where(still, 0.0, rolling.ratio(away, noise))
+
+    return compute
+
+
+def _shock(of: str, n: int) -> Compute:
+    """Return the function that measures a change in what chance changes would add up to."""
+
+    def compute(columns: Columns) -> FloatArray:
+        now = columns[of]
+        steps = now - rolling.shift(now, 1)
+        noise = rolling.deviation(steps, RANK_WINDOW) * float(np.sqrt(n))
+        return rolling.ratio(now - rolling.shift(now, n), noise)
+
+    return compute
+
+
+def _standing(of: str) -> Compute:
+    def compute(columns: Columns) -> FloatArray:
+        now = columns[of]
+        away = now - rolling.mean(now, RANK_WINDOW)
+        return rolling.ratio(away, rolling.deviation(now, RANK_WINDOW))
+
+    return compute
+
+
+def _bipower(columns: Columns) -> FloatArray:
+    """Barndorff-Nielsen and Shephard (2004): pi/2 times the mean product of neighbours' sizes."""
+    size = np.abs(columns["ret_1"])
+    product = size * rolling.shift(size, 1)
+    mean: FloatArray = rolling.mean(product, HOUR - 1)
+    return np.sqrt(0.5 * np.pi * mean * YEAR_MINUTES)
+
+
+def _log_ratio(part: str, whole: str) -> Compute:
+    return lambda columns: rolling.log(columns[part]) - rolling.log(columns[whole])
+
+
+def _place(columns: Columns) -> FloatArray:
+    top = rolling.highest(columns["high"], RANK_WINDOW)
+    bottom = rolling.lowest(columns["low"], RANK_WINDOW)
+    return rolling.ratio(columns["close"] - bottom, top - bottom)
+
+
+def _put_share(columns: Columns) -> FloatArray:
+    bought = rolling.total(columns["put_flow"], 30)
+    return rolling.ratio(bought, rolling.total(columns["option_volume"], 30))
+
+
+def _signed_volume(n: int) -> Compute:
+    """Return the function that signs volume by the close's place in its minute."""
+
+    def compute(columns: Columns) -> FloatArray:
+        high, low = columns["high"], columns["low"]
+        up = (columns["close"] - low) - (high - columns["close"])
+        span = high - low
+        sign = np.where(span > 0.0, up / np.where(span > 0.0, span, 1.0), 0.0 * span)
+        bought = rolling.total(sign * columns["volume"], n)
+        return rolling.ratio(bought, rolling.total(columns["volume"], n))
+
+    return compute
+
+
+def _first_quarter(of: str) -> Compute:
+    """Return the function that carries forward what a column was at the quarter hour's end."""
+
+    def compute(columns: Columns) -> FloatArray:
+        minutes = columns["minutes_open"]
+        there = (minutes >= QUARTER) & (minutes < QUARTER + OPENING)
+        return rolling.earliest(np.where(there, columns[of], np.nan), LONGEST_SESSION)
+
+    return compute
+
+
+def _opening_range(columns: Columns) -> FloatArray:
+    minutes = columns["minutes_open"]
+    inside = minutes <= QUARTER
+    high = np.where(inside, columns["high"], -np.inf)
+    low = np.where(inside, columns["low"], np.inf)
+    top = rolling.highest_from(high, LONGEST_SESSION, -np.inf)
+    bottom = rolling.lowest_from(low, LONGEST_SESSION, np.inf)
+    span: FloatArray = top - bottom
+    return np.where((minutes >= QUARTER) & np.isfinite(span), span, np.nan)
+
+
+def _peer_range(columns: Columns) -> FloatArray:
+    price = columns["peer_close"]
+    return rolling.ratio(rolling.highest(price, 30) - rolling.lowest(price, 30), price)
 
 
 def _range(columns: Columns) -> FloatArray:

@@ -15,7 +15,8 @@ ZONE_MOVES = 2.0
 ZONE_YEARS = 8.0 / 365.0
 """Calls of the zone expire within eight days: their gamma is what moves with the day."""
 SIGNED = ("otm_call_flow", "squeeze_gamma", "squeeze_strike", "wall_kept")
-COLUMNS = ("otm_call_volume", *SIGNED)
+PUTS = ("put_flow", "option_volume")
+COLUMNS = ("otm_call_volume", *SIGNED, *PUTS)
 _ROOT_TAU = float(np.sqrt(2.0 * np.pi))
 
 
@@ -76,6 +77,15 @@ def put_flow(row: RowBuilder, done: Analysis, positions: Positions, move: float)
     short = np.where(usable & (gamma < 0.0), -gamma, 0.0)
     center = short @ chain.strikes[zone] / short.sum() if short.any() else None
     row.put("squeeze_strike", center, Missing.NO_LEVEL if usable.any() else Missing.NO_TRADES)
+
+
+def put_puts(row: RowBuilder, chain: Chain, signed: FloatArray | None) -> None:
+    """Put what traded in the minute, and the puts that customers bought less those they sold."""
+    known = np.isfinite(chain.volume)
+    row.put("option_volume", chain.volume[known].sum() if known.any() else None, Missing.NO_TRADES)
+    puts = None if signed is None else np.asarray(signed, dtype=np.float64)[~chain.is_call]
+    usable = puts is not None and bool(np.isfinite(puts).any())
+    row.put("put_flow", np.nansum(puts) if usable and puts is not None else None, Missing.NO_TRADES)
 
 
 def _zone(chain: Chain, reach: float) -> BoolArray:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from market.features import book, flow
+from market.features import book, flow, liquidity
 from market.features.analysis import (
     Analysis,
     analyze,
     month_skew,
     month_volatility,
+    term_slope,
 )
 from market.features.context import (
+    CryptoNights,
     MinuteBar,
     MinuteView,
     Observation,
     Positions,
+    Release,
     RowBuilder,
     SessionContext,
 )
@@ -39,7 +42,11 @@ VOLATILITY = (
     "expected_move",
     "expected_move_day",
 )
-FRONT_DAYS = 5.0 / 365.0
+ACCOUNT = ("short_strike",)
+"""Known to an account's own frames alone."""
+MODEL = ("policy_entry",)
+"""Written by an approved model, once there is one."""
+LEAST_NIGHTS = 40
 
 
 def observe(
@@ -69,12 +76,15 @@ def observe(
     _bar(row, view.bar)
     row.put("minutes_open", (view.time - context.open) / MINUTE)
     row.put("minutes_left", (context.close - view.time) / MINUTE)
-    _release(row, view.time, context.releases)
+    _calendar(row, view.time, context.releases)
+    _around(row, view, context)
+    row.put_missing(ACCOUNT, Missing.NO_ACCOUNT)
+    row.put_missing(MODEL, Missing.NO_MODEL)
     after = flow.updated(positions, view.chain, view.option_flow)
     usable = view.chain is not None and len(view.chain) > 0 and not view.stale
     if not usable or view.chain is None:
         why = Missing.STALE_QUOTE if view.stale else Missing.NO_CHAIN
-        row.put_missing((*VOLATILITY, *book.COLUMNS, *flow.COLUMNS), why)
+        row.put_missing((*VOLATILITY, *book.COLUMNS, *flow.COLUMNS, *liquidity.COLUMNS), why)
         return row.row(), after
     done = analysis or analyze(view.chain)
     today = (view.chain.expiries > view.time) & (
@@ -86,6 +96,9 @@ def observe(
     book.put_exposures(row, done, today)
     book.put_open_interest(row, done, today, move)
     flow.put_flow(row, done, after, move)
+    flow.put_puts(row, view.chain, view.option_flow)
+    liquidity.put_smiles(row, done)
+    liquidity.put_quotes(row, done, move)
     return row.row(), after
 
 
@@ -106,11 +119,41 @@ def _bar(row: RowBuilder, bar: MinuteBar | None) -> None:
     )
 
 
-def _release(row: RowBuilder, now: int, releases: tuple[int, ...] | None) -> None:
-    """Put how long ago the newest scheduled release was."""
-    past = [when for when in releases or () if when <= now]
+def _calendar(row: RowBuilder, now: int, releases: tuple[Release, ...] | None) -> None:
+    """Put how long ago the newest scheduled release was, and how far the next Fed decision is."""
+    past = [one.time for one in releases or () if one.time <= now]
     why = Missing.NO_EVENTS if releases is None else Missing.NO_RELEASE
     row.put("release_minutes", (now - max(past)) / MINUTE if past else None, why)
+    ahead = [one.time for one in releases or () if one.fed and one.time > now]
+    why = Missing.NO_EVENTS if releases is None else Missing.NO_DECISION
+    row.put("fed_minutes", (min(ahead) - now) / MINUTE if ahead else None, why)
+
+
+def _around(row: RowBuilder, view: MinuteView, context: SessionContext) -> None:
+    """Put what else was known: the last close, the paired index, breadth, the tape, crypto."""
+    row.put("previous_close", context.previous_close, Missing.NO_HISTORY)
+    row.put("peer_close", view.peer, Missing.NO_PEER)
+    row.put("advancing_share", view.advancing, Missing.NO_BASKET)
+    row.put("off_exchange_share", view.off_exchange, Missing.NO_TAPE)
+    gap, certainty = _crypto_gap(context.crypto)
+    row.put("crypto_gap", gap, Missing.NO_CRYPTO)
+    row.put("crypto_gap_t", certainty, Missing.NO_CRYPTO)
+
+
+def _crypto_gap(crypto: CryptoNights | None) -> tuple[float, float]:
+    """Return the gap that last night's crypto return predicts, and the t of its beta.
+
+    Least squares through the origin over the earlier nights: overnight means are noise.
+    """
+    if crypto is None or crypto.past.size < LEAST_NIGHTS:
+        return np.nan, np.nan
+    square = float(crypto.past @ crypto.past)
+    if not square > 0.0:
+        return np.nan, np.nan
+    beta = float(crypto.past @ crypto.gaps) / square
+    rest = crypto.gaps - beta * crypto.past
+    error = np.sqrt(float(rest @ rest) / (crypto.past.size - 1) / square)
+    return beta * crypto.overnight, abs(beta) / error if error > 0.0 else np.nan
 
 
 def _volatility(row: RowBuilder, done: Analysis, *, has_today: bool, day_years: float) -> None:
@@ -125,12 +168,9 @@ def _volatility(row: RowBuilder, done: Analysis, *, has_today: bool, day_years: 
     else:
         why = Missing.NO_QUOTE if has_today else Missing.NOT_0DTE
         row.put_missing(("iv_0dte", "expected_move", "expected_move_day"), why)
-    month = month_volatility(done.smiles)
-    later = next((s for s in done.smiles.values() if s.years >= FRONT_DAYS), None)
-    near = np.nan if later is None else later.at_the_money()
-    row.put("iv_30d", month, Missing.NO_QUOTE)
+    row.put("iv_30d", month_volatility(done.smiles), Missing.NO_QUOTE)
     row.put("skew_25d", month_skew(done.smiles), Missing.NO_QUOTE)
-    row.put("term_slope", month - near, Missing.NO_QUOTE)
+    row.put("term_slope", term_slope(done.smiles), Missing.NO_QUOTE)
 
 
 def _front_move(done: Analysis, day_years: float) -> float:

@@ -39,6 +39,8 @@ class Derived:
 
     columns: tuple[Column, ...]
     inputs: tuple[str, ...]
+    window: int
+    """Rows of the inputs that one value depends on, that row included."""
     compute: ComputeMany
 
 
@@ -102,7 +104,7 @@ class ColumnRegistry:
         )
         for column in columns:
             self._refuse_duplicate(column)
-        step = Derived(columns=columns, inputs=inputs, compute=compute)
+        step = Derived(columns=columns, inputs=inputs, window=window, compute=compute)
         self.derivations |= {(kind, column.name): step for column in columns}
 
     def column(self, kind: Kind, name: str) -> Column:

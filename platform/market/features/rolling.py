@@ -9,16 +9,14 @@ unless said otherwise.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from market.frames import FloatArray
-
-Pairwise = Callable[[FloatArray, FloatArray], FloatArray]
-_BLOCK = 4_000_000
-"""Elements of a window view that are compared at once."""
+from quant.kernels.joins import ADD, EARLIEST, LATEST, MAXIMUM, MINIMUM
 
 
 def shift(x: FloatArray, rows: int, fill: float = np.nan) -> FloatArray:
@@ -33,7 +31,7 @@ def shift(x: FloatArray, rows: int, fill: float = np.nan) -> FloatArray:
 
 def total(x: FloatArray, n: int, fill: float = np.nan) -> FloatArray:
     """Return the sum of the last n rows, with `fill` for rows before the first."""
-    return _fold(x, n, np.add, fill)
+    return _folded(x, n, ADD, fill)
 
 
 def mean(x: FloatArray, n: int) -> FloatArray:
@@ -43,12 +41,22 @@ def mean(x: FloatArray, n: int) -> FloatArray:
 
 def highest(x: FloatArray, n: int) -> FloatArray:
     """Return the maximum of the last n rows."""
-    return _fold(x, n, np.maximum, np.nan)
+    return highest_from(x, n, np.nan)
 
 
 def lowest(x: FloatArray, n: int) -> FloatArray:
     """Return the minimum of the last n rows."""
-    return _fold(x, n, np.minimum, np.nan)
+    return lowest_from(x, n, np.nan)
+
+
+def highest_from(x: FloatArray, n: int, fill: float) -> FloatArray:
+    """Return the maximum of the last n rows, with `fill` for rows before the first."""
+    return _folded(x, n, MAXIMUM, fill)
+
+
+def lowest_from(x: FloatArray, n: int, fill: float) -> FloatArray:
+    """Return the minimum of the last n rows, with `fill` for rows before the first."""
+    return _folded(x, n, MINIMUM, fill)
 
 
 def deviation(x: FloatArray, n: int) -> FloatArray:
@@ -57,14 +65,9 @@ def deviation(x: FloatArray, n: int) -> FloatArray:
     Computed around the row's own value, so that a series that moves little around a large level
     keeps its digits.
     """
-    around = np.zeros(x.shape)
-    square = np.zeros(x.shape)
-    for back in range(n - 1, 0, -1):
-        away = shift(x, back) - x
-        around = around + away
-        square = square + away * away
-    spread: FloatArray = np.maximum(square - around * around / n, 0.0) / (n - 1)
-    return np.sqrt(np.where(np.isnan(x), np.nan, spread))
+    from quant.kernels.windows import deviation_kernel
+
+    return _filled(x, lambda flat, out: deviation_kernel(flat, n, out))
 
 
 def rank(x: FloatArray, n: int, least: int | None = None) -> FloatArray:
@@ -85,22 +88,19 @@ def rank(x: FloatArray, n: int, least: int | None = None) -> FloatArray:
         In [0, 1]; 1 where the row is above all others.
     """
     needed = n - 1 if least is None else least
-    flat = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-    out = np.empty(flat.shape)
-    step = max(1, _BLOCK // max(1, flat.shape[-1] * n))
-    for start in range(0, flat.shape[0], step):
-        out[start : start + step] = _rank_block(flat[start : start + step], n, needed)
-    return out.reshape(x.shape)
+    from quant.kernels.windows import rank_kernel
+
+    return _filled(x, lambda flat, out: rank_kernel(flat, n, needed, out))
 
 
 def latest(x: FloatArray, n: int) -> FloatArray:
     """Return the newest value that is not NaN among the last n rows, NaN where there is none."""
-    return _fold(x, n, _newer, np.nan)
+    return _folded(x, n, LATEST, np.nan)
 
 
 def earliest(x: FloatArray, n: int) -> FloatArray:
     """Return the oldest value that is not NaN among the last n rows, NaN where there is none."""
-    return _fold(x, n, lambda new, old: _newer(old, new), np.nan)
+    return _folded(x, n, EARLIEST, np.nan)
 
 
 def windows(x: FloatArray, n: int) -> FloatArray:
@@ -127,39 +127,17 @@ def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     return out
 
 
-def _newer(new: FloatArray, old: FloatArray) -> FloatArray:
-    return np.where(np.isnan(new), old, new)
+def _folded(x: FloatArray, n: int, how: int, fill: float) -> FloatArray:
+    from quant.kernels.windows import fold_kernel
 
-
-def _fold(x: FloatArray, n: int, join: Pairwise, fill: float) -> FloatArray:
-    """Join the last n rows pairwise: windows of 1, 2, 4 ... rows, glued by the digits of n.
-
-    Takes 2 log2(n) passes, and each row's own tree of operations is always the same.
-    """
     if n < 1:
         raise ValueError("a window has at least one row")
-    out: FloatArray | None = None
-    covered, size, power = 0, 1, x
-    while True:
-        if n & size:
-            part = shift(power, covered, fill)
-            out = part if out is None else join(out, part)
-            covered += size
-        if covered == n:
-            return out if out is not None else x
-        power = join(power, shift(power, size, fill))
-        size *= 2
+    return _filled(x, lambda flat, out: fold_kernel(flat, n, how, fill, out))
 
 
-def _rank_block(block: FloatArray, n: int, needed: int) -> FloatArray:
-    """Rank each row of (paths, T) among the n - 1 before it; counts are whole, so exact."""
-    before = windows(block, n)[..., :-1]
-    now = block[..., None]
-    known = np.count_nonzero(~np.isnan(before), axis=-1)
-    beaten = np.count_nonzero(before < now, axis=-1) + 0.5 * np.count_nonzero(
-        before == now, axis=-1
-    )
-    out = np.full(block.shape, np.nan)
-    enough = (known >= max(needed, 1)) & ~np.isnan(block)
-    np.divide(beaten, known, out=out, where=enough)
-    return out
+def _filled(x: FloatArray, write: Callable[[FloatArray, FloatArray], None]) -> FloatArray:
+    """Return what a kernel writes, row of numbers by row of numbers."""
+    flat = np.ascontiguousarray(x, dtype=np.float64).reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    out = np.empty_like(flat)
+    write(flat, out)
+    return out.reshape(x.shape)

@@ -35,6 +35,7 @@ def head_of(run: FeedRun) -> Payload:
         "run": run.pk,
         "source": run.source,
         "simulated": run.simulated,
+        "delayed_s": 0,
     }
 
 
@@ -103,8 +104,9 @@ class Publisher:
         self.status()
 
     def status(self) -> None:
-        """Publish the run's own row."""
-        self._publish("feed:status", str(self._run.pk), run_payload(self._run))
+        """Publish the run's own row without its place: that is market data, and this is not."""
+        told = {name: value for name, value in run_payload(self._run).items() if name != "position"}
+        self._publish("feed:status", str(self._run.pk), told)
 
     def flush(self, *, force: bool = False) -> None:
         """Tell what is due by now, or with `force` everything that waits."""

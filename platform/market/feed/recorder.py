@@ -29,13 +29,9 @@ class Minute:
 class SessionRecorder:
     """Makes the rows of one session. The same snapshots give the same rows, bit for bit."""
 
-    def __init__(
-        self, symbol: str, session: Session, releases: tuple[int, ...] | None = None
-    ) -> None:
+    def __init__(self, session: Session, context: SessionContext) -> None:
         self.session = session
-        self._context = SessionContext(
-            symbol=symbol, open=session.open_ns, close=session.close_ns, releases=releases
-        )
+        self._context = context
         self._positions = Positions()
 
     def record(self, data: SnapshotData) -> Minute:

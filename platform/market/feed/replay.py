@@ -13,7 +13,7 @@ from market import calendars, eventbook
 from market.bars import Bars, read_bars
 from market.calendars import Session
 from market.clock import from_ns, to_ns
-from market.features.context import DailyBars, DailyContext, Report
+from market.features.context import DailyBars, DailyContext, Report, SessionContext
 from market.frames import FloatArray
 from market.models import Event, FeedRun, Instrument
 from market.snapshot import SnapshotData
@@ -25,6 +25,8 @@ LOOK_AHEAD_SESSIONS = 15
 BASKET_NAMES = 30
 BASKET_LEAST = 8
 BASKET_SESSIONS = 90
+PROXIES = ("HYG", "TLT", "UUP")
+"""Funds of high-yield credit, of long Treasury bonds, and of the dollar."""
 
 
 class ReplaySource:
@@ -54,7 +56,17 @@ class ReplaySession:
         self.session = session
         self._source = source
 
-    def previous_close(self) -> float:
+    def context(self) -> SessionContext:
+        """Return what was known of the session at its open."""
+        return SessionContext(
+            symbol=self.symbol,
+            open=self.session.open_ns,
+            close=self.session.close_ns,
+            releases=eventbook.releases(self.session),
+            previous_close=self._previous_close(),
+        )
+
+    def _previous_close(self) -> float:
         """Return the close of the session before, NaN when no daily bar of it is stored."""
         before = calendars.previous_session(self.session.date)
         bars = self._bars
@@ -66,10 +78,6 @@ class ReplaySession:
         count = len(self._bars.time)
         first = max(1, count - HISTORY_SESSIONS + 1)
         return [self._context(self._bars.first(stop)) for stop in range(first, count + 1)]
-
-    def releases(self) -> tuple[int, ...] | None:
-        """Return the day's scheduled releases as the calendar had them at the open."""
-        return eventbook.releases(self.session)
 
     def minutes(self, after: int = 0) -> Iterator[SnapshotData]:
         """Yield the snapshots known after an instant."""
@@ -156,6 +164,8 @@ class ReplaySession:
             bars=bars,
             basket=self._basket_until(bars),
             reports=self._reports_known(closes),
+            decisions=eventbook.decisions_ahead(after),
+            proxies=self._proxies_until(bars),
             coming_closes=np.array([session.close_ns for session in coming], dtype=np.int64),
         )
 
@@ -187,16 +197,22 @@ class ReplaySession:
         """Return closes of the basket, its columns aligned with the bars; NaN where unknown."""
         if not self._basket:
             return None
-        rows = []
-        for known in self._basket:
-            place = np.searchsorted(known.times, bars.time)
-            inside = place < len(known.times)
-            hit = np.zeros(len(bars.time), dtype=bool)
-            hit[inside] = known.times[place[inside]] == bars.time[inside]
-            closes = np.full(len(bars.time), np.nan)
-            closes[hit] = known.close[place[hit]]
-            rows.append(closes)
-        return np.array(rows)
+        return np.array([_aligned(known, bars) for known in self._basket])
+
+    def _proxies_until(self, bars: DailyBars) -> FloatArray | None:
+        """Return closes of credit, bonds and the dollar, aligned with the bars; None without."""
+        if not all(len(known) for known in self._proxies):
+            return None
+        return np.array([_aligned(known, bars) for known in self._proxies])
+
+    @cached_property
+    def _proxies(self) -> list[Bars]:
+        """Daily bars of the funds that stand for credit, bonds and the dollar."""
+        start = self.session.open - dt.timedelta(days=2 * HISTORY_SESSIONS)
+        end = self.session.close
+        return [
+            read_bars(symbol, interval=DAY_S, start=start, end=end, at=end) for symbol in PROXIES
+        ]
 
     @cached_property
     def _basket(self) -> list[Bars]:
@@ -220,6 +236,17 @@ class ReplaySession:
 def _recent(bars: Bars, before: int) -> int:
     since = before - BASKET_SESSIONS * 7 // 5 * DAY_S * 1_000_000_000 - 14 * DAY_S * 1_000_000_000
     return int(np.count_nonzero((bars.times > since) & (bars.times < before)))
+
+
+def _aligned(known: Bars, bars: DailyBars) -> FloatArray:
+    """Return another symbol's closes at the times of the bars, NaN where it has none."""
+    place = np.searchsorted(known.times, bars.time)
+    inside = place < len(known.times)
+    hit = np.zeros(len(bars.time), dtype=bool)
+    hit[inside] = known.times[place[inside]] == bars.time[inside]
+    closes = np.full(len(bars.time), np.nan)
+    closes[hit] = known.close[place[hit]]
+    return closes
 
 
 def _coming(day: dt.date) -> list[Session]:

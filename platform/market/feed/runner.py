@@ -132,7 +132,8 @@ class FeedRunner:
         session = source.session
         place = self._durable(self._place)
         self.run.session_date = session.date
-        self._publisher.open_session(session, self._durable(source.previous_close))
+        known = self._durable(source.context)
+        self._publisher.open_session(session, known.previous_close)
         if place is None:
             history = [daily_row(context) for context in self._durable(source.history)]
             self._durable(lambda: write_rows(self.run, history))
@@ -140,8 +141,7 @@ class FeedRunner:
             self._rushed_until = session.open_ns + warm * MINUTE
         # The night between two sessions is not waited for: the market's clock goes on at the open.
         self._pacer.anchor(session.open_ns)
-        releases = self._durable(source.releases)
-        recorder = SessionRecorder(self.run.symbol, session, releases)
+        recorder = SessionRecorder(session, known)
         newest = None
         for data in self._minutes(source):
             if place is not None and data.known_at <= place:

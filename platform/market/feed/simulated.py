@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -11,13 +12,20 @@ from django.db import transaction
 
 from market import calendars
 from market.calendars import Session
-from market.features.context import DailyBars, DailyContext
+from market.clock import MINUTE
+from market.features.context import (
+    CryptoNights,
+    DailyBars,
+    DailyContext,
+    Release,
+    SessionContext,
+)
 from market.feed import walked
 from market.feed.source import FLOW_COLUMN
 from market.frames import FloatArray, IntArray
 from market.models import FeedRun, FrameRow
 from market.services import ensure_instrument
-from market.simulator import SimulatedMarket, SimulatedSession, SimulatorConfig
+from market.simulator import SimulatedMarket, SimulatedSession, SimulatorConfig, WalkedSession
 from market.snapshot import CHAIN_COLUMNS, Layout, SnapshotData, make_layout
 
 SOURCE = "simulator"
@@ -26,22 +34,36 @@ FIRST_SESSION = dt.date(2026, 1, 5)
 LAST_SESSION = dt.date(2031, 12, 31)
 HISTORY_SESSIONS = 300
 BASKET_NAMES = 20
+CRYPTO_NIGHTS = 120
+DECISION_EVERY, DECISION_FIRST, DECISION_MINUTE = 12, 3, 270
+"""Every so many sessions, from one of them on, a decision of the Fed is scheduled for 14:00."""
+LOOK_AHEAD_SESSIONS = 15
+DECISIONS_AHEAD = 45
 
 
 class SimulatedSource:
-    """The sessions of one simulated market, from one of them on."""
+    """The sessions of one simulated market, from one of them on.
+
+    `kept` are its first sessions, walked before; by default those that the database keeps.
+    """
 
     simulated = True
     stored = False
 
-    def __init__(self, config: SimulatorConfig, *, first: int = 0) -> None:
+    def __init__(
+        self,
+        config: SimulatorConfig,
+        *,
+        first: int = 0,
+        kept: Sequence[WalkedSession] | None = None,
+    ) -> None:
         self.symbol = config.symbol
         self._first = first
         self._sessions = calendars.sessions(FIRST_SESSION, LAST_SESSION)
         self._market = SimulatedMarket(
             config,
             [(day.date, day.open_ns, day.close_ns) for day in self._sessions],
-            walked.load(config),
+            walked.load(config) if kept is None else kept,
         )
         before = calendars.sessions(
             FIRST_SESSION - dt.timedelta(days=2 * HISTORY_SESSIONS),
@@ -80,7 +102,26 @@ class SimulatedSource:
                 spread=past.spread,
             ),
             basket=self._market.basket(BASKET_NAMES, days, before=until),
+            proxies=self._market.proxies(days, before=until),
+            decisions=self.decisions(until),
+            coming_closes=self._closes[until + days : until + days + LOOK_AHEAD_SESSIONS],
         )
+
+    def decisions(self, since: int) -> tuple[int, ...]:
+        """Return the scheduled decisions of the coming sessions from a position on, ns UTC."""
+        coming = self._sessions[since : since + DECISIONS_AHEAD]
+        return tuple(
+            day.open_ns + DECISION_MINUTE * MINUTE
+            for index, day in enumerate(coming, start=since)
+            if index % DECISION_EVERY == DECISION_FIRST
+            and day.open_ns + DECISION_MINUTE * MINUTE < day.close_ns
+        )
+
+    def nights(self, index: int, gap: float) -> CryptoNights:
+        """Return crypto's nights up to the one before a session, whose opening gap is given."""
+        found = self._market.crypto(CRYPTO_NIGHTS, before=index, gap=gap)
+        gaps = self._market.gaps(index)[-CRYPTO_NIGHTS:]
+        return CryptoNights(overnight=float(found[-1]), past=found[:-1], gaps=gaps)
 
 
 class SimulatedSourceSession:
@@ -91,9 +132,18 @@ class SimulatedSourceSession:
         self._index = index
         self.session = source.session(index)
 
-    def releases(self) -> None:
-        """Return None: nothing is scheduled in a simulated market."""
-        return
+    def context(self) -> SessionContext:
+        """Return what was known at the open."""
+        played = self._played
+        today = [at for at in self._source.decisions(self._index) if at <= self.session.close_ns]
+        return SessionContext(
+            symbol=self._source.symbol,
+            open=self.session.open_ns,
+            close=self.session.close_ns,
+            releases=tuple(Release(at, fed=True) for at in today),
+            previous_close=played.previous_close,
+            crypto=self._source.nights(self._index, played.opening_gap()),
+        )
 
     @cached_property
     def _played(self) -> SimulatedSession:
@@ -113,10 +163,6 @@ class SimulatedSourceSession:
             multipliers=contracts.multipliers,
             settles=contracts.settlements,
         )
-
-    def previous_close(self) -> float:
-        """Return the close of the session before."""
-        return self._played.previous_close
 
     def history(self) -> list[DailyContext]:
         """Return the context at each earlier close, as far as the simulated history reaches."""
@@ -150,6 +196,9 @@ class SimulatedSourceSession:
                     "high": shot.high,
                     "low": shot.low,
                     "volume": shot.volume,
+                    "peer": shot.peer,
+                    "advancing": shot.advancing,
+                    "off_exchange": shot.off_exchange,
                 },
             )
 
@@ -161,15 +210,18 @@ class SimulatedSourceSession:
     def at_close(self, newest: SnapshotData | None) -> DailyContext | None:
         """Return what is known at this session's close."""
         whole = self._source.context(until=self._index + 1)
-        chain = None if newest is None else newest.chain()
-        return DailyContext(symbol=whole.symbol, bars=whole.bars, basket=whole.basket, chain=chain)
+        return replace(whole, chain=None if newest is None else newest.chain())
 
 
 def _until(whole: DailyContext, count: int) -> DailyContext:
-    return DailyContext(
-        symbol=whole.symbol,
+    """Return what was known at the close of the first `count` sessions."""
+    coming = np.concatenate([whole.bars.time[count:], whole.coming_closes])
+    return replace(
+        whole,
         bars=whole.bars.first(count),
         basket=None if whole.basket is None else whole.basket[:, :count],
+        proxies=None if whole.proxies is None else whole.proxies[:, :count],
+        coming_closes=coming[:LOOK_AHEAD_SESSIONS],
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from market.calendars import Session
-from market.features.context import DailyContext, MinuteBar, MinuteView
+from market.features.context import DailyContext, MinuteBar, MinuteView, SessionContext
 from market.frames import FloatArray
 from market.snapshot import SnapshotData
 
@@ -25,15 +25,8 @@ class SessionSource(Protocol):
         """Return what was known at the close of each session before this one, oldest first."""
         ...
 
-    def previous_close(self) -> float:
-        """Return the close of the session before, NaN when it is not known."""
-        ...
-
-    def releases(self) -> tuple[int, ...] | None:
-        """Return the day's scheduled releases as known at the open, ns UTC, in order of time.
-
-        None when there is no event calendar.
-        """
+    def context(self) -> SessionContext:
+        """Return what was known of the session at its open."""
         ...
 
     def minutes(self, after: int = 0) -> Iterator[SnapshotData]:
@@ -83,4 +76,7 @@ def minute_view(data: SnapshotData) -> MinuteView:
         bar=bar if np.isfinite(data.spot) else None,
         chain=data.chain() if priced else None,
         option_flow=flow,
+        peer=data.scalar("peer"),
+        advancing=data.scalar("advancing"),
+        off_exchange=data.scalar("off_exchange"),
     )

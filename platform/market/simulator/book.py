@@ -31,7 +31,11 @@ from quant.chain import NANOSECONDS_PER_YEAR
 TICK, WIDE_TICK, WIDE_FROM = 0.01, 0.05, 3.0  # $; the wide tick from this price on
 
 _BETWEEN = 0.12  # open interest of a later expiry between wide strikes, against at them
-_SAME_DAY_TURNOVER, _LATER_TURNOVER = 2.5, 0.12  # of open interest, a day
+SAME_DAY_TURNOVER, LATER_TURNOVER = 2.5, 0.12  # of open interest, a day
+QUIET_INTEREST = 20.0  # contracts by which a strike trades more than its open interest says
+_FLATTENED = 0.35  # of the skew, by a shock of volatility at its height
+_ERROR_EVERY, _ERROR_MINUTES = 120, 12  # one quoting error in so many minutes, and for how long
+_ERROR_SIZE, _ERROR_SESSIONS = 5.0, 15  # half-spreads, and the expiries where it happens
 _SIZE = 60.0  # contracts displayed at a quiet noon
 
 
@@ -159,7 +163,7 @@ class SessionBook:
         total = np.where(
             alive,
             skewed_variance(
-                k, np.where(alive, theta, 1.0), rho=config.skew_rho, eta=config.skew_eta
+                k, np.where(alive, theta, 1.0), rho=self._rho(minute), eta=config.skew_eta
             ),
             0.0,
         )
@@ -168,6 +172,41 @@ class SessionBook:
             spot, contracts.strikes, years, config.rate, config.dividend, vols, contracts.is_call
         )
         return fair, vols
+
+    def _rho(self, minute: int) -> float:
+        """Return the surface's skew: a shock of volatility flattens it, and that fades with it."""
+        plan = self._walked.plan
+        since = minute - int(plan.shock_at[0])
+        if since < 0 or not float(plan.shock_vol[0]) > 0.0:
+            return self._config.skew_rho
+        left = float(plan.shock_decay[0]) ** since
+        return self._config.skew_rho * (1.0 - _FLATTENED * left)
+
+    def _dislocated(self, minute: int, half: FloatArray) -> FloatArray:
+        """Return what a market maker's error moves prices by, $: one contract, some minutes."""
+        config, contracts = self._config, self._contracts
+        block = minute // _ERROR_EVERY
+        draws = hashed_uniform(
+            config.seed,
+            Purpose.QUOTE_ERROR,
+            config.path,
+            self._session,
+            block,
+            np.arange(3, dtype=np.int64),
+        )
+        moved = np.zeros(len(contracts))
+        start = block * _ERROR_EVERY + int(draws[0] * (_ERROR_EVERY - _ERROR_MINUTES))
+        if not start <= minute < start + _ERROR_MINUTES:
+            return moved
+        opening = float(self._walked.opening[0])
+        away = contracts.is_call == (contracts.strikes >= opening)
+        near = (np.abs(contracts.strikes - opening) <= self._sd) & away
+        near &= (contracts.sessions_left > 0) & (contracts.sessions_left <= _ERROR_SESSIONS)
+        found = np.flatnonzero(near)
+        if found.size:
+            at = found[int(draws[1] * found.size)]
+            moved[at] = np.copysign(_ERROR_SIZE * half[at], draws[2] - 0.5)
+        return moved
 
     def quotes(self, minute: int, *, time: int, spot: float) -> Quotes:
         """Return the quotes at a minute's end (`minute` from 0) and what traded in it."""
@@ -182,7 +221,7 @@ class SessionBook:
         uniforms, normals = source.random((2, count)), source.standard_normal((2, count))
         fair, _ = self.values(minute, time=time, spot=spot)
         half = self.half_spreads(minute, fair) * (0.85 + 0.3 * uniforms[0])
-        bids, asks = to_ticks(fair, half)
+        bids, asks = to_ticks(fair + self._dislocated(minute, half), half)
         rate = self._trade_rate(minute, spot)
         scheduled = self.scheduled(minute)
         usual = source.poisson(rate * np.exp(0.5 * normals[0] - 0.125)).astype(np.float64)
@@ -227,8 +266,8 @@ class SessionBook:
         weight = volume_weights(self._minutes)[minute] * self._busy
         wide = np.sqrt(1.0 + contracts.sessions_left) * self._sd
         near = np.exp(-0.5 * ((contracts.strikes - spot) / wide) ** 2) + 0.02
-        turnover = np.where(self._today, _SAME_DAY_TURNOVER, _LATER_TURNOVER)
-        rate: FloatArray = weight * turnover * (self.open_interest + 20.0) * near
+        turnover = np.where(self._today, SAME_DAY_TURNOVER, LATER_TURNOVER)
+        rate: FloatArray = weight * turnover * (self.open_interest + QUIET_INTEREST) * near
         return rate
 
 

@@ -25,6 +25,7 @@ _LIQUIDITY_MEMORY, _LIQUIDITY_SD = 0.93, 0.07
 _FAST, _SLOW = 0.90, 0.98
 _TARGET, _EXPOSURE_CAP = 0.75, 1.5
 _PRESSURE_MEMORY = 0.6
+_MOMENTUM_MEMORY, _TAKEN_BACK = 0.9, 4.0
 # planted drifts, in long-run daily standard deviations at strength 1
 _TREND_DRIFT, _STRESS_DRIFT, _SELLING_DRIFT, _LIQUIDITY_DRIFT = 0.12, -0.3, 1.5, 0.6
 _PLANTED_MEAN = -0.105  # of their sum, taken off so that effects move no long-run mean
@@ -44,6 +45,8 @@ class DailyState:
         Log factor of intraday volatility at the close.
     trend : (n,) int8
         -1 falling, 0 sideways, 1 rising; moves spot only through `drift`.
+    momentum : (n,) float64
+        Recent returns, exponentially weighted, in long-run daily standard deviations.
     liquidity, liquidity_mean : (n,) float64
         Log of traded volume against its long-run mean, and its slow average.
     stress : (n,) bool
@@ -60,6 +63,7 @@ class DailyState:
     variance: FloatArray
     front: FloatArray
     trend: npt.NDArray[np.int8]
+    momentum: FloatArray
     liquidity: FloatArray
     liquidity_mean: FloatArray
     stress: BoolArray
@@ -110,6 +114,7 @@ def starting_state(config: SimulatorConfig, count: int) -> DailyState:
         variance=full(usual),
         front=full(0.0),
         trend=np.zeros(count, dtype=np.int8),
+        momentum=full(0.0),
         liquidity=full(0.0),
         liquidity_mean=full(0.0),
         stress=np.zeros(count, dtype=np.bool_),
@@ -152,8 +157,13 @@ def next_state(
     fall = shock < -1.5 * np.sqrt(state.variance)
     entry = np.where(fall, 5.0 * _STRESS_ENTRY, _STRESS_ENTRY)
     stress = np.where(state.stress, draws.stress >= _STRESS_EXIT, draws.stress < entry)
+    momentum = _MOMENTUM_MEMORY * state.momentum + (1.0 - _MOMENTUM_MEMORY) * total / np.sqrt(
+        config.daily_variance
+    )
+    # A hidden trend of the other sign is a trend all the same: reversed, moves are taken back.
+    followed = trend if config.strength >= 0.0 else np.clip(_TAKEN_BACK * momentum, -1.0, 1.0)
     planted = (
-        _TREND_DRIFT * trend
+        _TREND_DRIFT * followed
         + _STRESS_DRIFT * stress
         + _SELLING_DRIFT * np.minimum(pressure, 0.0)
         + _LIQUIDITY_DRIFT * np.minimum(liquidity - liquidity_mean, 0.0)
@@ -165,6 +175,7 @@ def next_state(
         variance=_next_variance(config, state.variance, shock),
         front=front,
         trend=trend,
+        momentum=momentum,
         liquidity=liquidity,
         liquidity_mean=liquidity_mean,
         stress=stress,

@@ -8,6 +8,7 @@ import numpy as np
 
 from market.simulator.bars import DailyBar, MinuteBars
 from market.simulator.basket import basket_closes
+from market.simulator.companions import crypto_nights, proxy_closes
 from market.simulator.config import FULL_SESSION, SimulatorConfig
 from market.simulator.daily import DailyPaths, DailyState, simulate_history
 from market.simulator.listing import HORIZON_DAYS, MarketSession
@@ -190,6 +191,26 @@ class SimulatedMarket:
             anchor=self.config.history_sessions - 1,
         )
         return np.round(closes[0, :, -days:], 2)
+
+    def crypto(self, days: int, *, before: int, gap: float) -> FloatArray:
+        """Return crypto's overnight returns of the `days` sessions before one, and of its own.
+
+        `gap` is that session's opening gap. (days + 1,), oldest first.
+        """
+        gaps = np.append(self.gaps(before), gap)
+        return crypto_nights(self.config, gaps)[-days - 1 :]
+
+    def gaps(self, before: int) -> FloatArray:
+        """Return the log opening gaps of the sessions before one, from the history's second on."""
+        whole = self.daily_history(self.config.history_sessions + before, before=before)
+        gaps: FloatArray = np.log(whole.open[1:] / whole.close[:-1])
+        return gaps
+
+    def proxies(self, days: int, *, before: int = 0) -> FloatArray:
+        """Return closes of credit, bonds and the dollar, (3, days), $; dates as `daily_history`."""
+        self._check_count(days, before)
+        returns, _, stress = self._daily_moves(before)
+        return proxy_closes(self.config, returns, stress)[:, -days:]
 
     def _daily_moves(self, before: int) -> tuple[FloatArray, FloatArray, BoolArray]:
         """Return the close-to-close log returns before a session, their variances, and stress."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from market.simulator.bars import DailyBar, MinuteBars
 from market.simulator.book import SessionBook
+from market.simulator.companions import session_companions
 from market.simulator.config import SimulatorConfig
 from market.simulator.daily import DailyState
 from market.simulator.listing import (
@@ -42,6 +43,10 @@ class SimulatedSnapshot:
         Its `volume` counts the minute's trades; `open_interest` is the morning's.
     net_customer_buys : (n,) float64
         Contracts that customers bought less those they sold in the minute.
+    peer : float
+        Price of the paired index, $.
+    advancing, off_exchange : float
+        Share of names above their last close; of the minute's volume printed off exchange.
     """
 
     time: int
@@ -56,6 +61,9 @@ class SimulatedSnapshot:
     signed_volume: float
     chain: Chain
     net_customer_buys: FloatArray
+    peer: float
+    advancing: float
+    off_exchange: float
 
 
 class SimulatedSession:
@@ -91,6 +99,13 @@ class SimulatedSession:
             config, calendar, index, float(walked.opening[0])
         )
         self._bars = MinuteBars(config, state, walked)
+        self._companions = session_companions(
+            config,
+            index,
+            self._bars.close,
+            previous_close=self.previous_close,
+            variance=float(walked.variance[0]),
+        )
         self._book = SessionBook(
             config,
             self.contracts,
@@ -158,7 +173,14 @@ class SimulatedSession:
             signed_volume=float(np.rint(walked.signed_volume[0, minute])),
             chain=chain,
             net_customer_buys=quotes.net_customer_buys,
+            peer=float(self._companions.peer[minute]),
+            advancing=float(self._companions.advancing[minute]),
+            off_exchange=float(self._companions.off_exchange[minute]),
         )
+
+    def opening_gap(self) -> float:
+        """Return the log of the first price over the close before."""
+        return float(np.log(self._bars.open[0] / self.previous_close))
 
     def fair(self, minute: int) -> tuple[FloatArray, FloatArray]:
         """Return each contract's price without spread, $, and its volatility: latent."""

@@ -33,6 +33,10 @@ class Purpose(IntEnum):
     BASKET = 6
     ZERO_DTE_INTEREST = 7
     TERM_INTEREST = 8
+    COMPANIONS = 9
+    CRYPTO = 10
+    PROXIES = 11
+    QUOTE_ERROR = 12
 
 
 def stream(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from market.features.analysis import analyze
-from market.features.context import MinuteView, Positions
+from market.features.context import CryptoNights, MinuteView, Positions, Release
 from market.features.observe import YEAR_MINUTES, observe
 from market.features.registry import registry
 from market.frames import Kind, Missing
@@ -80,10 +80,70 @@ def test_exposures_are_those_of_the_profile(make_chain, make_view, session):
 def test_the_newest_release_is_told_and_none_ahead(
     make_chain, make_view, session, releases, told, why
 ):
-    at = None if releases is None else tuple(session.open + 60_000_000_000 * m for m in releases)
+    at = None if releases is None else tuple(release(session, m) for m in releases)
     row, _ = look(make_view(make_chain(minute=90)), replace(session, releases=at))
     np.testing.assert_equal(row.values["release_minutes"], told)
     assert row.reasons["release_minutes"] == why
+
+
+def release(session, minute, *, fed=False):
+    return Release(session.open + 60_000_000_000 * minute, fed)
+
+
+def test_the_next_fed_decision_is_told_and_no_other_release(make_chain, make_view, session):
+    view = make_view(make_chain(minute=90))
+    other, fed, past = release(session, 200), release(session, 270, fed=True), release(session, 30)
+    row, _ = look(view, replace(session, releases=(past, other, fed)))
+    assert row.values["fed_minutes"] == 180.0
+    row, _ = look(view, replace(session, releases=(past, other)))
+    assert row.reasons["fed_minutes"] == Missing.NO_DECISION
+    row, _ = look(view, session)
+    assert row.reasons["fed_minutes"] == Missing.NO_EVENTS
+
+
+def test_cryptos_nights_predict_the_gap_by_their_beta(make_chain, make_view, session):
+    past = 0.03 * np.random.default_rng(1).standard_normal(120)
+    nights = CryptoNights(overnight=0.04, past=past, gaps=0.2 * past)
+    row, _ = look(make_view(make_chain()), replace(session, crypto=nights))
+    assert row.values["crypto_gap"] == pytest.approx(0.008)
+    noise = 0.01 * np.random.default_rng(2).standard_normal(120)
+    blind = nights._replace(gaps=noise)
+    row, _ = look(make_view(make_chain()), replace(session, crypto=blind))
+    assert row.values["crypto_gap_t"] < 3.0
+    row, _ = look(make_view(make_chain()), session)
+    assert row.reasons["crypto_gap"] == row.reasons["crypto_gap_t"] == Missing.NO_CRYPTO
+
+
+def test_put_flow_counts_puts_alone_and_every_contract_as_volume(make_chain, make_view, session):
+    chain = make_chain()
+    bought = np.where(chain.is_call, 5.0, 2.0)
+    row, _ = look(make_view(chain, option_flow=bought), session)
+    assert row.values["put_flow"] == 2.0 * np.count_nonzero(~chain.is_call)
+    row, _ = look(make_view(chain), session)
+    assert row.reasons["put_flow"] == Missing.NO_TRADES
+
+
+def test_a_quote_off_the_smile_is_told_in_half_spreads(make_chain, make_view, session):
+    chain = make_chain(reach=90)
+    row, _ = look(make_view(chain), session)
+    assert abs(row.values["mispricing"]) < 1.0
+    where = np.flatnonzero(~chain.is_call & (chain.strikes == 497.0))[-1]
+    bids, asks = np.array(chain.bids), np.array(chain.asks)
+    bids[where] *= 0.97
+    asks[where] *= 0.97
+    row, _ = look(make_view(replace(chain, bids=bids, asks=asks)), session)
+    assert row.values["mispricing"] > 1.0, "a cheap quote reads positive"
+
+
+def test_near_quotes_give_depth_spread_and_count(make_chain, make_view, session):
+    chain = make_chain()
+    row, _ = look(make_view(chain), session)
+    thin = replace(chain, bid_sizes=0.5 * chain.bid_sizes, ask_sizes=0.5 * chain.ask_sizes)
+    half, _ = look(make_view(thin), session)
+    assert half.values["option_depth"] == pytest.approx(0.5 * row.values["option_depth"])
+    one_sided = replace(chain, bids=np.where(chain.strikes > chain.spot, 0.0, chain.bids))
+    fewer, _ = look(make_view(one_sided), session)
+    assert fewer.values["quote_count"] < row.values["quote_count"]
 
 
 def test_an_analysis_that_is_there_already_changes_nothing(make_chain, make_view, session):

@@ -23,6 +23,7 @@ from market.feed.runner import FeedRunner
 from market.frames import Kind, Missing
 from market.framestore import read_rows
 from market.models import Event, FeedRun, FrameRow, Snapshot
+from market.reach import WHOLE
 from tests.market.feed.recorded import MINUTES, recorded, rows_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -217,15 +218,15 @@ def test_a_feed_survives_without_redis(day, settings):
 
 def test_what_the_pages_ask_for_is_there_after_a_replay(day):
     run = whole(day)
-    quote = selectors.quote_payload("test")
+    quote = selectors.quote_payload("test", WHOLE)
     assert quote is not None
     assert (quote["run"], quote["simulated"]) == (run.pk, False)
     assert quote["session"]["date"] == day.isoformat()
-    series = selectors.price_series(run.pk)
+    series = selectors.price_series(run.pk, WHOLE)
     assert len(series["close"]) == MINUTES
     assert series["close"][-1] == pytest.approx(quote["last"])
     assert [item["symbol"] for item in selectors.symbols()] == ["TEST"]
-    assert selectors.feed_payload()["days"] == [
+    assert selectors.feed_payload(WHOLE)["days"] == [
         {"symbol": "TEST", "date": day.isoformat(), "source": "test", "snapshots": MINUTES}
     ]
 
@@ -233,10 +234,10 @@ def test_what_the_pages_ask_for_is_there_after_a_replay(day):
 def test_a_read_at_an_instant_never_sees_later_minutes(day):
     whole(day)
     first = Snapshot.objects.order_by("time")[2]
-    quote = selectors.quote_payload("TEST", at=first.time)
+    quote = selectors.quote_payload("TEST", WHOLE, at=first.time)
     assert quote is not None
     assert dt.datetime.fromisoformat(quote["time"]) == first.time
-    assert selectors.quote_payload("TEST", at=first.time - dt.timedelta(days=300)) is None
+    assert selectors.quote_payload("TEST", WHOLE, at=first.time - dt.timedelta(days=300)) is None
 
 
 def test_only_who_asked_for_a_run_may_command_it(day):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from market import calendars, framestore, store
+from market.features.context import SessionContext
 from market.feed import runner, simulated, walked
 from market.feed.runner import FeedRunner
 from market.models import FeedRun, FrameRow, SimulatedDay, Snapshot
@@ -85,7 +86,7 @@ def test_its_minutes_are_bars_of_the_rest_interface(client):
     from accounts.models import User
 
     play(run_of("SIMA"), 3)
-    client.force_login(User.objects.create_user("free@test.example"))
+    client.force_login(User.objects.create_user("pro@test.example", plan="pro"))
     body = client.get("/api/v1/market/SIMA/bars?interval=60").json()
     assert body["simulated"]
     assert len(body["close"]) == len(body["time"]) == 3
@@ -171,11 +172,9 @@ class ShortDay:
     def history(self) -> list:
         return []
 
-    def previous_close(self) -> float:
-        return 100.0
-
-    def releases(self) -> None:
-        return None
+    def context(self) -> SessionContext:
+        session = self.session
+        return SessionContext("SIMA", session.open_ns, session.close_ns, previous_close=100.0)
 
     def minutes(self, after: int = 0) -> Iterator[object]:
         stream = recorded(2, "SIMA", self.session.date)

@@ -72,7 +72,8 @@ def test_fair_prices_have_no_static_arbitrage(session: SimulatedSession) -> None
         fair, vols = session.fair(minute)
         years = snap.chain.years()
         carry = np.exp(-config.rate * years)
-        assert np.all((snap.chain.bids <= fair + 1e-9) & (fair <= snap.chain.asks + 1e-9))
+        around = (snap.chain.bids <= fair + 1e-9) & (fair <= snap.chain.asks + 1e-9)
+        assert np.count_nonzero(~around) <= 1, "one quoting error at a time"
         for calls, puts in _slices(session):
             strikes = snap.chain.strikes[calls]
             slope = np.diff(fair[calls]) / np.diff(strikes)

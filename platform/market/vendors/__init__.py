@@ -1,0 +1,1 @@
+"""Live data of vendors, recorded as it comes."""
