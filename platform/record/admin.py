@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -42,22 +41,18 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
         return False
 
 
-def may_operate(request: HttpRequest, model: type[models.Model]) -> bool:
-    """Return whether the person may use the actions of a model's page."""
-    return request.user.has_perm(f"{model._meta.app_label}.change_{model._meta.model_name}")
-
-
 def actor_of(request: HttpRequest) -> str:
     """Return how the audit trail names the person who acts."""
     return f"user:{request.user.pk}"
 
 
-class _OperatedAdmin(ReadOnlyAdmin):
+class OperatedAdmin(ReadOnlyAdmin):
     """Rows with actions of their own."""
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Whether the actions are offered."""
-        return may_operate(request, self.model)
+        opts = self.model._meta
+        return request.user.has_perm(f"{opts.app_label}.change_{opts.model_name}")
 
     def apply(
         self,
@@ -75,7 +70,7 @@ class _OperatedAdmin(ReadOnlyAdmin):
 
 
 @admin.register(OutboxRow)
-class OutboxAdmin(_OperatedAdmin):
+class OutboxAdmin(OperatedAdmin):
     """Work that transactions promised."""
 
     list_display = ("id", "task", "queue", "state", "attempts", "created", "finished", "error")
@@ -95,7 +90,7 @@ class OutboxAdmin(_OperatedAdmin):
 
 
 @admin.register(Job)
-class JobAdmin(_OperatedAdmin):
+class JobAdmin(OperatedAdmin):
     """Long work."""
 
     list_display = ("id", "kind", "owner", "state", "crashes", "created", "finished", "error")

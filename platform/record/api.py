@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from record import jobs, selectors
-from record.access import SIGNED_IN
+from record.access import REPORT, SIGNED_IN
 from record.models import Job
 from record.rest import IdempotentMixin
 
@@ -101,6 +101,7 @@ class JobCancelView(IdempotentMixin, APIView):
     """Stopping a job."""
 
     entitlement = SIGNED_IN
+    key_scope = REPORT
 
     @extend_schema(operation_id="jobs_cancel", request=None, responses=JobSerializer)
     def post(self, request: Request, job_id: int) -> Response:

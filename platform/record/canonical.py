@@ -13,6 +13,7 @@ import orjson
 SAFE_INTEGER: Final = 2**53 - 1
 """Largest whole number that every JSON reader keeps exactly (RFC 7493)."""
 _MAX_DEPTH: Final = 200
+_SIMPLE_DEPTH: Final = 20
 
 
 class NotCanonicalError(ValueError):
@@ -38,9 +39,44 @@ def canonical(value: Any) -> bytes:
     Takes None, bool, int, float, str, list, tuple and mappings with str keys. Refuses NaN and
     infinities, whole numbers that a double does not hold, lone surrogates and anything else.
     """
+    try:
+        return orjson.dumps(_simple(value), option=orjson.OPT_SORT_KEYS)
+    except (_NotSimpleError, RecursionError, TypeError):
+        return _canonical(value)
+
+
+def _canonical(value: Any) -> bytes:
     parts: list[bytes] = []
     _write(value, parts, 0)
     return b"".join(parts)
+
+
+class _NotSimpleError(Exception):
+    """A value that a general writer may write in another way than the RFC, or not refuse."""
+
+
+def _simple(value: Any, depth: int = 0) -> Any:
+    """Return a value that orjson writes as the RFC wants it, which is most of them.
+
+    Keys are ASCII, so their order is that of their bytes; doubles are of a size that everybody
+    writes without exponent, whole ones as whole numbers.
+    """
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if isinstance(value, str):
+        return str(value)  # of an enumeration, its text
+    if kind is dict and depth < _SIMPLE_DEPTH:
+        if not all(type(key) is str and key.isascii() for key in value):
+            raise _NotSimpleError
+        return {key: _simple(item, depth + 1) for key, item in value.items()}
+    if kind is list and depth < _SIMPLE_DEPTH:
+        return [_simple(item, depth + 1) for item in value]
+    if kind is int and -SAFE_INTEGER <= value <= SAFE_INTEGER:
+        return value
+    if kind is float and (value == 0 or 1e-4 <= abs(value) <= 1e15):
+        return int(value) if value.is_integer() else value
+    raise _NotSimpleError
 
 
 def digest(value: Any) -> str:

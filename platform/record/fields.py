@@ -123,6 +123,11 @@ class EncryptedField(models.TextField[Any, Any]):
             return value
         return Sealed(secrets.encrypt(value, aad=self.aad(model_instance)))
 
+    def value_to_string(self, obj: Any) -> str:
+        """Return the token: `dumpdata` and the like write no plain text."""
+        sealed = self.pre_save(obj, False)
+        return "" if sealed is None else str(sealed.token)
+
     def get_prep_value(self, value: Any) -> Any:
         """Return the token; plain text never passes."""
         if value is None:

@@ -44,17 +44,7 @@ class Keyring:
     @classmethod
     def parse(cls, text: str) -> Keyring:
         """Read `id:base64key[,id2:base64key2]`; keys have at least 32 bytes."""
-        keys: dict[str, bytes] = {}
-        for entry in filter(None, (part.strip() for part in text.split(","))):
-            name, _, encoded = entry.partition(":")
-            if not _KEY_ID.fullmatch(name):
-                raise KeyringError("a key's id has 1 to 32 letters, digits, _ or -")
-            if name in keys:
-                raise KeyringError(f"the key id {name} stands twice")
-            keys[name] = _derive(name, encoded)
-        if not keys:
-            raise KeyringError("there is no key; set PULSE_KEYRING to id:base64key")
-        return cls(keys)
+        return cls(named_keys(text, setting="PULSE_KEYRING", purpose="pulse.secrets.p1"))
 
     def key(self, name: str) -> AESGCM:
         """Return the cipher of the key `name`; raise SecretError when it is not here."""
@@ -64,14 +54,35 @@ class Keyring:
             raise SecretError(f"the key {name} is not in the keyring") from None
 
 
-def _derive(name: str, encoded: str) -> bytes:
+def named_keys(text: str, *, setting: str, purpose: str) -> dict[str, bytes]:
+    """Read `id:base64key[,id2:base64key2]` of a setting, newest first, as keys of one purpose.
+
+    Raises
+    ------
+    KeyringError
+        When there is none, an id is odd or stands twice, or a key has fewer than 32 bytes.
+    """
+    keys: dict[str, bytes] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, _, encoded = entry.partition(":")
+        if not _KEY_ID.fullmatch(name):
+            raise KeyringError("a key's id has 1 to 32 letters, digits, _ or -")
+        if name in keys:
+            raise KeyringError(f"the key id {name} stands twice")
+        keys[name] = _derive(name, encoded, purpose)
+    if not keys:
+        raise KeyringError(f"there is no key; set {setting} to id:base64key")
+    return keys
+
+
+def _derive(name: str, encoded: str, purpose: str) -> bytes:
     try:
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise KeyringError(f"the key {name} is not base64") from None
     if len(raw) < _MIN_KEY:
         raise KeyringError(f"the key {name} has fewer than {_MIN_KEY} bytes")
-    return HKDF(SHA256(), length=32, salt=None, info=b"pulse.secrets.p1").derive(raw)
+    return HKDF(SHA256(), length=32, salt=None, info=purpose.encode()).derive(raw)
 
 
 @lru_cache(maxsize=8)

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from record import hints
+from record.fields import StrictEncoder
 from record.hints import Head
 from record.models import Epoch, Stream, StreamEvent
 
@@ -26,6 +27,17 @@ _ALLOCATE = """
     INSERT INTO record_stream AS s (channel, head, pruned) VALUES (%s, %s, 0)
     ON CONFLICT (channel) DO UPDATE SET head = s.head + EXCLUDED.head
     RETURNING id, head, pruned, (SELECT value FROM record_epoch WHERE id = 1)
+"""
+
+_APPEND = """
+    WITH s AS (
+        INSERT INTO record_stream AS s (channel, head, pruned) VALUES (%s, 1, 0)
+        ON CONFLICT (channel) DO UPDATE SET head = s.head + 1
+        RETURNING id, head, pruned
+    )
+    INSERT INTO record_streamevent (stream_id, seq, op, key, data)
+    SELECT id, head, %s, %s, %s::jsonb FROM s
+    RETURNING seq, (SELECT pruned FROM s), (SELECT value FROM record_epoch WHERE id = 1)
 """
 
 
@@ -53,9 +65,47 @@ class Event(NamedTuple):
     created: dt.datetime
 
 
+class Appending(NamedTuple):
+    """One event as a statement that can go to the database with others of its transaction."""
+
+    channel: str
+    sql: str
+    params: tuple[Any, ...]
+
+
+def appended(made: Sequence[Appending], rows: Sequence[Sequence[Any]]) -> list[int]:
+    """Take the row that each statement returned: hint after the commit, return the numbers."""
+    heads: dict[str, Head] = {}
+    for one, (seq, pruned, known) in zip(made, rows, strict=True):
+        heads[one.channel] = Head(known or epoch(), seq, pruned)
+    if heads:
+        transaction.on_commit(partial(hints.publish, heads), robust=True)
+    return [int(row[0]) for row in rows]
+
+
+def appending(event: NewEvent) -> Appending:
+    """Return the statement that appends an event in the current transaction.
+
+    Several of them go in the order of their channels, as `append_many` does it.
+
+    Raises
+    ------
+    TransactionManagementError
+        Outside a transaction.
+    ValueError
+        When data holds what JSON cannot.
+    """
+    _needs_transaction()
+    params = (event.channel, event.op, event.key, StrictEncoder().encode(event.data))
+    return Appending(event.channel, _APPEND, params)
+
+
 def append(channel: str, *, key: str, data: Any, op: str = "add") -> int:
     """Append one event in the current transaction and return its number."""
-    return append_many([NewEvent(channel, key, data, op)])[0]
+    made = appending(NewEvent(channel, key, data, op))
+    with connection.cursor() as cursor:
+        cursor.execute(made.sql, made.params)
+        return appended([made], [cursor.fetchone()])[0]
 
 
 def append_many(events: Sequence[NewEvent]) -> list[int]:
@@ -72,8 +122,7 @@ def append_many(events: Sequence[NewEvent]) -> list[int]:
     ValueError
         When data holds what JSON cannot (NaN, say).
     """
-    if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("append needs the transaction of its cause")
+    _needs_transaction()
     places: dict[str, list[int]] = defaultdict(list)
     for place, event in enumerate(events):
         places[event.channel].append(place)
@@ -95,6 +144,11 @@ def append_many(events: Sequence[NewEvent]) -> list[int]:
     if heads:
         transaction.on_commit(partial(hints.publish, heads), robust=True)
     return numbers
+
+
+def _needs_transaction() -> None:
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("append needs the transaction of its cause")
 
 
 def _allocate(channel: str, count: int) -> tuple[int, Head]:

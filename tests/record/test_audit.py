@@ -101,7 +101,8 @@ def test_database_refuses_to_change_entries(sql):
 def test_database_refuses_to_empty_the_table_outside_tests():
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'record_audit_keeps_all'"
+            "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = %s",
+            ["record_auditentry_keeps_all"],
         )
         (definition,) = cursor.fetchone()
     assert "BEFORE TRUNCATE" in definition

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from record.canonical import NotCanonicalError, canonical, digest, loads, number
+from record.canonical import NotCanonicalError, _canonical, canonical, digest, loads, number
 
 # RFC 8785, appendix B: bits of the double, its text.
 APPENDIX_B = [
@@ -140,6 +140,17 @@ def test_deep_nesting_is_refused_not_crashed_on():
 def test_loose_json_is_not_read(text):
     with pytest.raises(NotCanonicalError):
         loads(text)
+
+
+@given(values)
+def test_the_quick_writer_writes_what_the_general_one_does(value):
+    assert canonical(value) == _canonical(value)
+    assert canonical({"a": [value], "b": "x"}) == _canonical({"a": [value], "b": "x"})
+
+
+@given(st.floats(1e-4, 1e15) | st.integers(-(10**15), 10**15).map(float))
+def test_doubles_of_common_size_are_written_alike(value):
+    assert canonical([value, -value]) == _canonical([value, -value])
 
 
 @given(values)

@@ -69,7 +69,9 @@ def test_keys_rotate_without_touching_the_secrets(settings):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "k", "k:", f"k k:{OLD}", "k:AAAA", f"k:{OLD},k:{NEW}", "k:not base64!", f":{OLD}"]
+    "text",
+    ["", "k", "k:", f"k k:{OLD}", "k:AAAA", f"k:{OLD},k:{NEW}", "k:not base64!", f":{OLD}"],
+    ids=("empty", "name", "no key", "two names", "short", "twice", "no base64", "no name"),
 )
 def test_bad_keyrings_are_refused_without_showing_keys(text, settings):
     with pytest.raises(KeyringError) as refusal:

@@ -73,11 +73,12 @@ def live_application(hub: Callable[[], Hub] = process_hub) -> Application:
             await by_session(scope, receive, send)
             return
         # A ticket is no ambient authority, so it needs no Origin; a bot has none.
-        user = await _ticket_user(ticket)
+        holder = await _ticket_holder(ticket)
+        user = None if holder is None else await _holding_user(holder)
         if user is None:
             await _reject(receive, send)
             return
-        await serve({**scope, "user": user, "ticket": True}, receive, send)
+        await serve({**scope, "user": user, "ticket": holder}, receive, send)
 
     return application
 
@@ -93,24 +94,25 @@ def _ticket(scope: Scope) -> str | None:
     return query["ticket"][0] if "ticket" in query else None
 
 
-async def _ticket_user(ticket: str) -> Any | None:
+async def _ticket_holder(ticket: str) -> tickets.Holder | None:
     try:
-        user_id = await tickets.redeem(ticket)
+        return await tickets.redeem(ticket)
     except (RedisError, OSError) as fault:
         log.warning("live_ticket_failed", error=str(fault))
         return None
-    return None if user_id is None else await _active_user(user_id)
 
 
 @database_sync_to_async  # type: ignore[untyped-decorator]
-def _active_user(user_id: int) -> Any | None:
-    return get_user_model().objects.filter(pk=user_id, is_active=True).first()
+def _holding_user(holder: tickets.Holder) -> Any | None:
+    if not tickets.key_stands(holder.key):
+        return None
+    return get_user_model().objects.filter(pk=holder.user_id, is_active=True).first()
 
 
 async def reload_user(scope: Scope) -> Any:
     """Return who this socket speaks for by now."""
     if scope.get("ticket"):
-        return await _active_user(scope["user"].pk) or AnonymousUser()
+        return await _holding_user(scope["ticket"]) or AnonymousUser()
     # A new object, since the scope's has kept what it read: a sign-out empties the stored one.
     store = import_module(settings.SESSION_ENGINE).SessionStore
     return await get_user({"session": store(scope["session"].session_key)})

@@ -208,6 +208,25 @@ def test_a_sign_out_closes_what_the_session_opened(server: LiveServer) -> None:
         assert tab.until("err", 5)["code"] == "unknown"
 
 
+def test_a_socket_of_a_key_goes_silent_with_the_key(server: LiveServer) -> None:
+    from accounts.keys import services
+
+    user, _ = signed_in()
+    made = services.key_create(user, name="bot", scopes=["read"])
+    query = f"?ticket={tickets.issue(user.pk, key=made.row.pk)}"
+    unused = f"?ticket={tickets.issue(user.pk, key=made.row.pk)}"
+    with line(server, query=query, origin=None) as bot:
+        bot.sub(f"t_own:{user.pk}")
+        bot.until("snap")
+        services.key_revoke(user, made.row.pk, actor=user)
+        assert bot.until("err", 5)["code"] == "unknown"
+        write(f"t_own:{user.pk}")
+        bot.link.send('{"t":"ping","id":1}')
+        assert bot.until("hb")["heads"] == {}
+    with pytest.raises(InvalidStatus), line(server, query=unused, origin=None):
+        pass
+
+
 # --- nothing missed -----------------------------------------------------------------------------
 def test_events_arrive_in_order_with_their_words(server: LiveServer) -> None:
     write("t_log:order", 3)
