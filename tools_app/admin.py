@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from record import audit, outbox
 from record.admin import ReadOnlyAdmin
-from tools_app.models import Cursor, Signal
+from tools_app.models import Cursor, Scorecard, Signal, Watched
 
 
 @admin.register(Signal)
@@ -42,3 +42,20 @@ class CursorAdmin(ReadOnlyAdmin):
                 detail={},
             )
         messages.success(request, f"{rows.count()} queued.")
+
+
+@admin.register(Scorecard)
+class ScorecardAdmin(ReadOnlyAdmin):
+    """What the record of each tool says."""
+
+    list_display = ("tool_id", "source", "symbol", "badge", "as_of", "computed")
+    list_filter = ("source", "badge")
+
+
+@admin.register(Watched)
+class WatchedAdmin(ReadOnlyAdmin):
+    """Sessions that runs have watched to their end."""
+
+    list_display = ("run", "kind", "session_date", "horizon", "rows", "up", "down")
+    list_filter = ("kind", "horizon")
+    list_select_related = ("run",)

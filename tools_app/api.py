@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -12,12 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.permissions import PlanRequired
 from market.api import instant
-from record.remote import call
-from tools_app import selectors
+from tools_app import scorecard_selectors, selectors
+from tools_app.badges import Badge
 from tools_app.contract import Tool
-from tools_app.models import Signal
+from tools_app.models import Scorecard, Signal
 from tools_app.payloads import signal_payload
 from tools_app.registry import catalogue
 
@@ -52,6 +52,71 @@ class ToolDetail(APIView):
         tool = tool_or_404(key)
         body = selectors.tool_payload_of(tool.id, request.user)
         return Response({**body, "runs": selectors.counts_of(tool, request.user)})
+
+
+SYMBOL = OpenApiParameter(
+    "symbol", description="The record on this underlying alone; by default on all together."
+)
+
+
+class ToolScorecard(APIView):
+    """What a tool's finished signals say, by source."""
+
+    entitlement = "tools.view"
+
+    @extend_schema(
+        operation_id="tool_scorecard", parameters=[SYMBOL], responses={200: OpenApiTypes.OBJECT}
+    )
+    def get(self, request: Request, key: str) -> Response:
+        """Return a tool's record live, on replayed days and in simulation, never added up.
+
+        Badge and sample size are given to everybody, figures to whom the tool is open.
+        """
+        cards = scorecard_selectors.scorecard_of(
+            tool_or_404(key), request.user, symbol=plain(request, "symbol")
+        )
+        return Response({"results": cards})
+
+
+class ScorecardList(APIView):
+    """The scorecards of all tools."""
+
+    entitlement = "tools.view"
+
+    @extend_schema(
+        operation_id="scorecards",
+        parameters=[
+            OpenApiParameter("source", enum=Scorecard.Source.values),
+            OpenApiParameter("badge", enum=[badge.value for badge in Badge]),
+            SYMBOL,
+        ],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request) -> Response:
+        """List the scorecards that exist, one for each tool and source."""
+        cards = scorecard_selectors.scorecards_for(
+            request.user,
+            source=one_of(request, "source", Scorecard.Source.values),
+            badge=one_of(request, "badge", [badge.value for badge in Badge]),
+            symbol=plain(request, "symbol"),
+        )
+        return Response({"results": cards})
+
+
+def plain(request: Request, name: str) -> str:
+    """Return a query parameter, blank when it is not given; refuse one that no table can hold."""
+    value = request.query_params.get(name, "")
+    if "\0" in value:
+        raise ValidationError({name: ["Give text without null characters."]})
+    return value
+
+
+def one_of(request: Request, name: str, allowed: Sequence[str]) -> str:
+    """Return a query parameter, blank when it is not given; refuse one that is not allowed."""
+    value = request.query_params.get(name, "")
+    if value and value not in allowed:
+        raise ValidationError({name: [f"Give one of {', '.join(allowed)}."]})
+    return value
 
 
 class SignalSerializer(serializers.BaseSerializer[Signal]):
@@ -99,52 +164,3 @@ class SignalList(generics.ListAPIView[Signal]):
             run=None if run is None else int(run),
             since=instant(self.request, "since"),
         )
-
-
-class ExecuteSerializer(serializers.Serializer[Any]):
-    """What `execute` takes."""
-
-    tool_id = serializers.IntegerField(min_value=1, max_value=52, help_text="Id of the tool.")
-    symbol = serializers.CharField(
-        required=False, max_length=32, help_text="Run on the newest frame of this underlying."
-    )
-    data = serializers.DictField(  # type: ignore[assignment]
-        required=False,
-        help_text='Run on these rows instead: {"time": [...], "columns": {name: [...]}}.',
-    )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a request that names neither a symbol nor rows."""
-        if not attrs.get("symbol") and attrs.get("data") is None:
-            raise ValidationError({"symbol": ["Give a symbol, or rows in data."]})
-        return attrs
-
-
-class Execute(APIView):
-    """One tool on one frame."""
-
-    entitlement = "execute.run"
-
-    @extend_schema(
-        operation_id="execute", request=ExecuteSerializer, responses={200: OpenApiTypes.OBJECT}
-    )
-    def post(self, request: Request) -> Response:
-        """Run a tool on the newest frame of a symbol, or on the rows given, and say why."""
-        asked = ExecuteSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
-        tool = tool_or_404(given["tool_id"])
-        if not selectors.is_open(request.user, tool):
-            raise PlanRequired(tool.name, opens_with=tool.tier.value)
-        body = call(
-            "tools_app.execute",
-            tool.id,
-            given.get("symbol"),
-            given.get("data"),
-            user_id=request.user.pk,
-        )
-        if "faults" in body:
-            raise ValidationError(
-                {item["path"].strip("/"): [item["detail"]] for item in body["faults"]}
-            )
-        return Response(body)

@@ -8,6 +8,7 @@ its score is the degree of the weakest one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -41,6 +42,15 @@ class Scope(StrEnum):
 
     ONE = "one underlying"
     BASKET = "basket"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """Whose a tool is that is not ours: the distribution that brings it, and by which entry."""
+
+    distribution: str
+    version: str
+    entry: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,8 @@ class Verdict:
 
     conditions: tuple[Condition, ...]
     side: FloatArray
+    volatility: FloatArray | None = None
+    """How a row without a side reads, where that differs from row to row: see `Tool.volatility`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +121,8 @@ class Evaluation:
         In [0, 1]; NaN where a needed input is missing.
     side : (..., T) int8
         +1 long, -1 short, 0 volatility without a side or no score.
+    volatility : (..., T) int8
+        Where there is no side: +1 long volatility, -1 short volatility, 0 a warning alone.
     fires : (..., T) bool
         Where score >= threshold.
     missing : (..., T) uint8
@@ -122,6 +136,7 @@ class Evaluation:
     time: IntArray
     score: FloatArray
     side: SideArray
+    volatility: SideArray
     fires: npt.NDArray[np.bool_]
     missing: ByteArray
     threshold: float
@@ -158,6 +173,10 @@ class Tool:
         The kind of simulated paths that can judge it, or why none can.
     blind_spots : str
         What it cannot see.
+    volatility : int
+        How it reads where it has no side: 1 long volatility, -1 short volatility, 0 a warning.
+    origin : Origin or None
+        Who brings it; None for ours. Pulse sets it: what a package writes there is not read.
     """
 
     id: int
@@ -181,7 +200,9 @@ class Tool:
     compute: Callable[[Inputs, Settings], Verdict] = field(repr=False)
     optional: tuple[str, ...] = ()
     by_side: tuple[str, ...] = ()
+    volatility: int = 1
     version: str = "1"
+    origin: Origin | None = None
 
     @property
     def lookback(self) -> int:
@@ -189,6 +210,16 @@ class Tool:
         known = registry()
         behind = (known.column(self.kind, name).lookback for name in self.columns)
         return self.window + max(behind, default=1) - 1
+
+    @property
+    def pause(self) -> int:
+        """Rows within which it does not repeat a signal that reads the same."""
+        return max(1, self.horizon // 4)
+
+    @property
+    def only_warns(self) -> bool:
+        """Whether it never reads a side nor a volatility."""
+        return self.volatility == 0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -202,6 +233,57 @@ class Tool:
         if unknown:
             raise ValueError(f"{self.slug} has no parameter {sorted(unknown)[0]!r}")
         return {p.name: p.checked(chosen.get(p.name, p.default)) for p in self.params}
+
+    def newest(
+        self,
+        time: int,
+        inputs: Inputs,
+        reasons: Mapping[str, int],
+        settings: Settings,
+    ) -> Evaluation:
+        """Score the last of the rows given: to the bit what `evaluate` says of it.
+
+        Parameters
+        ----------
+        time : int
+            Of that row, ns UTC.
+        inputs : mapping of str to (t,) float64
+            The newest rows of every column that it reads, as many as there are up to `window`.
+        reasons : mapping of str to int
+            `Missing` codes of the last row.
+        settings : mapping of str to float
+            As `settings` gives them.
+        """
+        verdict = self.compute(inputs, settings)
+        rows = next(iter(inputs.values())).size
+        score = _last_weakest(verdict.conditions)
+        code = self._last_reason(reasons, score, filling=rows < self.window)
+        known = code == Missing.OK
+        score = score if known else math.nan
+        side = float(verdict.side[-1]) if known else 0.0
+        side = side if math.isfinite(side) else 0.0
+        about = self.volatility if verdict.volatility is None else float(verdict.volatility[-1])
+        about = about if known and side == 0.0 and math.isfinite(about) else 0
+        threshold = settings["threshold"]
+        return Evaluation(
+            tool_id=self.id,
+            kind=self.kind,
+            time=np.array([time], dtype=np.int64),
+            score=np.array([score]),
+            side=np.array([side], dtype=np.int8),
+            volatility=np.array([about], dtype=np.int8),
+            fires=np.array([known and score >= threshold]),
+            missing=np.array([code], dtype=np.uint8),
+            threshold=threshold,
+            conditions=verdict.conditions,
+        )
+
+    def _last_reason(self, reasons: Mapping[str, int], score: float, *, filling: bool) -> int:
+        code = _first_of([reasons[name] for name in self.inputs])
+        if code != Missing.OK or math.isfinite(score):
+            return code
+        later = _first_of([reasons[name] for name in self.by_side])
+        return Missing.WARMING_UP if filling or later == Missing.OK else later
 
     def evaluate(self, frame: Frame, params: Mapping[str, float] | None = None) -> Evaluation:
         """Score every row of a frame. A row with a needed input missing is NaN and never fires.
@@ -220,6 +302,8 @@ class Tool:
         known = missing == Missing.OK
         score = np.where(known, score, np.nan)
         side = np.where(known & np.isfinite(verdict.side), verdict.side, 0.0).astype(np.int8)
+        about = self.volatility if verdict.volatility is None else verdict.volatility
+        sideless = known & (side == 0) & np.isfinite(about)
         threshold = settings["threshold"]
         return Evaluation(
             tool_id=self.id,
@@ -227,11 +311,29 @@ class Tool:
             time=frame.time,
             score=score,
             side=side,
+            volatility=np.where(sideless, about, 0).astype(np.int8),
             fires=known & (np.where(known, score, 0.0) >= threshold),
             missing=missing,
             threshold=threshold,
             conditions=verdict.conditions,
         )
+
+
+def _last_weakest(conditions: tuple[Condition, ...]) -> float:
+    """Return the least degree of the last row; NaN where one is NaN."""
+    score = 1.0
+    for condition in conditions:
+        if condition.degree is not None:
+            degree = float(condition.degree[-1])
+            score = degree if degree < score or math.isnan(degree) else score
+    return score
+
+
+def _first_of(codes: list[int]) -> int:
+    """Return the first code of what is missing for good, else of what is warming up."""
+    lasting = (code for code in codes if code not in (Missing.OK, Missing.WARMING_UP))
+    warming = Missing.WARMING_UP if Missing.WARMING_UP in codes else Missing.OK
+    return next(lasting, warming)
 
 
 def _inputs(frame: Frame, names: tuple[str, ...]) -> dict[str, FloatArray]:

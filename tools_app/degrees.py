@@ -21,13 +21,19 @@ def above(value: npt.ArrayLike, limit: npt.ArrayLike, width: npt.ArrayLike) -> F
         Above zero, in the value's unit.
     """
     room = np.subtract(value, limit) / np.asarray(width, dtype=np.float64)
-    return np.clip(0.5 + 0.5 * room, 0.0, 1.0)
+    return _unit(0.5 + 0.5 * room)
 
 
 def below(value: npt.ArrayLike, limit: npt.ArrayLike, width: npt.ArrayLike) -> FloatArray:
     """Return 0.5 where the value equals the limit, 1 from `width` below it, 0 from above it."""
     room = np.subtract(limit, value) / np.asarray(width, dtype=np.float64)
-    return np.clip(0.5 + 0.5 * room, 0.0, 1.0)
+    return _unit(0.5 + 0.5 * room)
+
+
+def _unit(degree: FloatArray) -> FloatArray:
+    """Hold a degree within 0 and 1, NaN kept; `numpy.clip` costs more than both on short arrays."""
+    held: FloatArray = np.minimum(np.maximum(degree, 0.0), 1.0)
+    return held
 
 
 def holds(truth: npt.ArrayLike, *needed: FloatArray) -> FloatArray:
@@ -47,6 +53,19 @@ def either(*degrees: FloatArray) -> FloatArray:
     for degree in degrees[1:]:
         out = np.maximum(out, degree)
     return out
+
+
+def weakest(*degrees: FloatArray) -> FloatArray:
+    """Return the least degree; NaN where one of them is NaN."""
+    out = degrees[0]
+    for degree in degrees[1:]:
+        out = np.minimum(out, degree)
+    return out
+
+
+def pick(side: FloatArray, up: FloatArray, down: FloatArray) -> FloatArray:
+    """Return what belongs to the long side where the side is long, else to the short one."""
+    return np.where(side > 0.0, up, down)
 
 
 def share(part: FloatArray, whole: FloatArray) -> FloatArray:

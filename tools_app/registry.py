@@ -1,4 +1,7 @@
-"""The catalogue: every tool of `tools_app.library`, found by itself, by id, slug and tier."""
+"""The catalogue: every tool of `tools_app.library`, and those that third parties bring.
+
+Ours break the start when they break the contract; a third party's is refused with its reason.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,15 @@ from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 
-from market.features.registry import registry
-from tools_app import library
+import structlog
+
+from market.features.registry import UnknownColumnError, registry
+from tools_app import library, third_party
 from tools_app.contract import THRESHOLD, Tier, Tool
+from tools_app.third_party import Refused
 
 FIRST_ID, LAST_ID = 1, 52
+log = structlog.get_logger("pulse.tools")
 
 
 class ToolError(ValueError):
@@ -25,6 +32,8 @@ class Catalogue:
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self._by_id: dict[int, Tool] = {}
         self._by_slug: dict[str, Tool] = {}
+        self.refused: list[Refused] = []
+        """Third parties' tools that are not in here, each with the reason."""
         for tool in tools:
             self.add(tool)
 
@@ -37,8 +46,12 @@ class Catalogue:
     def add(self, tool: Tool) -> None:
         """Take in a tool that keeps the contract and is new."""
         _check(tool)
-        if tool.id in self._by_id or tool.slug in self._by_slug:
-            raise ToolError(f"tool {tool.id} {tool.slug!r} is there already")
+        there = self._by_id.get(tool.id) or self._by_slug.get(tool.slug)
+        if there is not None:
+            whose = "" if there.origin is None else f", brought by {there.origin.distribution}"
+            raise ToolError(
+                f"tool {tool.id} {tool.slug!r} is there already: {there.id} {there.slug!r}{whose}"
+            )
         self._by_id[tool.id] = tool
         self._by_slug[tool.slug] = tool
 
@@ -54,9 +67,36 @@ class Catalogue:
         """Return the tools that a plan opens: its own and those of the plans before it."""
         return [tool for tool in self if Tier(tier).opens(tool.tier)]
 
+    def offer(self, item: Tool | Refused) -> None:
+        """Take in a third party's tool, or note and log why not."""
+        if isinstance(item, Tool):
+            try:
+                self.add(item)
+            except (ToolError, UnknownColumnError) as error:
+                if item.origin is None:
+                    raise
+                item = Refused(item.origin, item.slug, str(error.args[0]))
+        if isinstance(item, Refused):
+            self.refused.append(item)
+            log.warning(
+                "tool_refused",
+                distribution=item.origin.distribution,
+                entry=item.origin.entry,
+                tool=item.what,
+                reason=item.reason,
+            )
+
 
 @cache
 def catalogue() -> Catalogue:
+    """Return the tools of this process: ours, and those that were installed when it started."""
+    made = ours()
+    for item in third_party.brought():
+        made.offer(item)
+    return made
+
+
+def ours() -> Catalogue:
     """Return the tools of the library."""
     modules = (
         import_module(f"{library.__name__}.{found.name}")
@@ -72,8 +112,10 @@ def tools_of(module: ModuleType) -> list[Tool]:
 
 def _check(tool: Tool) -> None:
     """Refuse a tool that declares what cannot hold."""
-    if not FIRST_ID <= tool.id <= LAST_ID:
-        raise ToolError(f"tool {tool.id} is outside {FIRST_ID}..{LAST_ID}")
+    own = tool.origin is None
+    first, last = (FIRST_ID, LAST_ID) if own else (third_party.FIRST_ID, third_party.LAST_ID)
+    if not first <= tool.id <= last:
+        raise ToolError(f"tool {tool.id} is outside {first}..{last}")
     if THRESHOLD.name not in {param.name for param in tool.params}:
         raise ToolError(f"{tool.slug} has no parameter {THRESHOLD.name!r}")
     if len({param.name for param in tool.params}) != len(tool.params):

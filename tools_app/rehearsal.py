@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -40,15 +41,33 @@ def views(session: SimulatedSession) -> Iterator[MinuteView]:
             ask=shot.ask,
         )
         yield MinuteView(
-            time=shot.time, bar=bar, chain=shot.chain, option_flow=shot.net_customer_buys
+            time=shot.time,
+            bar=bar,
+            chain=shot.chain,
+            option_flow=shot.net_customer_buys,
+            peer=shot.peer,
+            advancing=shot.advancing,
+            off_exchange=shot.off_exchange,
         )
 
 
-def intraday_rows(session: SimulatedSession, symbol: str) -> ObservedRows:
-    """Return a simulated session's observations."""
+def intraday_rows(
+    session: SimulatedSession, symbol: str, *, last: int | None = None
+) -> ObservedRows:
+    """Return a simulated session's observations, of all minutes or of the first ones alone."""
+    return observe_session(known_at_open(session, symbol), islice(views(session), last))
+
+
+def known_at_open(session: SimulatedSession, symbol: str) -> SessionContext:
+    """Return what is known at a simulated session's open, without crypto's nights."""
     calendar = session.calendar
-    context = SessionContext(symbol=symbol, open=calendar.open_ns, close=calendar.close_ns)
-    return observe_session(context, views(session))
+    return SessionContext(
+        symbol=symbol,
+        open=calendar.open_ns,
+        close=calendar.close_ns,
+        releases=(),
+        previous_close=session.previous_close,
+    )
 
 
 def daily_rows(market: SimulatedMarket, sessions: int) -> ObservedRows:
@@ -59,6 +78,7 @@ def daily_rows(market: SimulatedMarket, sessions: int) -> ObservedRows:
     """
     history = market.daily_history(sessions)
     basket = market.basket(BASKET_NAMES, sessions)
+    proxies = market.proxies(sessions)
     days = 86_400_000_000_000 * np.arange(1, sessions + 1, dtype=np.int64)
     bars = DailyBars(
         time=days,
@@ -75,6 +95,8 @@ def daily_rows(market: SimulatedMarket, sessions: int) -> ObservedRows:
                 symbol=market.config.symbol,
                 bars=bars.first(end),
                 basket=basket[:, max(0, end - BASKET_RETURNS - 1) : end],
+                proxies=proxies[:, :end],
+                decisions=(),
             )
         )
         for end in range(1, sessions + 1)

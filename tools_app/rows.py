@@ -26,12 +26,43 @@ class RowsError(ValueError):
         self.faults = faults
 
 
-def frame_from(tool: Tool, data: Any) -> Frame:
+def frames_from(tools: Sequence[Tool], data: Any) -> dict[Kind, Frame]:
+    """Return the frames of rows given, one for each kind that the tools read.
+
+    Tools of one kind take `{"time": [...], "columns": {...}}`; tools of both take one such object
+    under each kind's name.
+
+    Raises
+    ------
+    RowsError
+        As `frame_from`; a kind that no tool reads is named, and one that is missing.
+    """
+    kinds = list(dict.fromkeys(tool.kind for tool in tools))
+    if len(kinds) == 1 and isinstance(data, Mapping) and "columns" in data:
+        return {kinds[0]: frame_from(tools, data)}
+    names = [kind.value for kind in kinds]
+    if not isinstance(data, Mapping) or set(data) != set(names):
+        shape = ", ".join(f'"{name}": {{"time": [...], "columns": {{...}}}}' for name in names)
+        raise RowsError([("/data", f"give {{{shape}}}, for the tools read these kinds of rows")])
+    frames: dict[Kind, Frame] = {}
+    faults: list[tuple[str, str]] = []
+    for kind in kinds:
+        same = [tool for tool in tools if tool.kind is kind]
+        try:
+            frames[kind] = frame_from(same, data[kind.value], f"/data/{kind.value}")
+        except RowsError as error:
+            faults += error.faults
+    if faults:
+        raise RowsError(faults)
+    return frames
+
+
+def frame_from(tools: Sequence[Tool], data: Any, path: str = "/data") -> Frame:
     """Return the frame of rows given as `{"time": [...], "columns": {name: [...]}}`.
 
-    Times are ISO 8601 with an offset and increase; a column is one that the tool reads or that
-    its inputs are computed from, one finite number a row. A column left out is missing, which the
-    tool's answer says.
+    Times are ISO 8601 with an offset and increase; a column is one that the tools, all of one
+    kind, read or that their inputs are computed from, one finite number a row. A column left out
+    is missing, which a tool's answer says.
 
     Raises
     ------
@@ -40,59 +71,65 @@ def frame_from(tool: Tool, data: Any) -> Frame:
         that goes back.
     """
     if not isinstance(data, Mapping) or not {"time", "columns"} <= data.keys():
-        raise RowsError([("/data", 'give {"time": [...], "columns": {name: [...]}}')])
+        raise RowsError([(path, 'give {"time": [...], "columns": {name: [...]}}')])
     faults: list[tuple[str, str]] = []
     faults += [
-        (f"/data/{key}", "unknown; only time and columns are read")
+        (f"{path}/{key}", "unknown; only time and columns are read")
         for key in data
         if key not in ("time", "columns")
     ]
-    times = _times(data["time"], faults)
-    columns = _columns(tool, data["columns"], len(times), faults)
+    times = _times(data["time"], f"{path}/time", faults)
+    columns = _columns(tools, data["columns"], len(times), f"{path}/columns", faults)
     if faults:
         raise RowsError(faults)
-    return assemble(tool.kind, "given", times, columns, None, tool.columns)
+    return assemble(tools[0].kind, "given", times, columns, None, read_by(tools))
 
 
-def accepted(kind: Kind, tool: Tool) -> list[str]:
-    """Return the columns that a caller may give for a tool."""
-    observed, _ = registry().plan(kind, tool.columns)
+def read_by(tools: Sequence[Tool]) -> list[str]:
+    """Return the columns that tools read, each once."""
+    return list(dict.fromkeys(name for tool in tools for name in tool.columns))
+
+
+def accepted(kind: Kind, tools: Sequence[Tool]) -> list[str]:
+    """Return the columns that a caller may give for tools of a kind."""
+    observed, _ = registry().plan(kind, read_by(tools))
     return observed
 
 
-def _times(given: Any, faults: list[tuple[str, str]]) -> IntArray:
+def _times(given: Any, path: str, faults: list[tuple[str, str]]) -> IntArray:
     if not isinstance(given, Sequence) or isinstance(given, str) or not given:
-        faults.append(("/data/time", "give a list of at least one instant"))
+        faults.append((path, "give a list of at least one instant"))
         return np.empty(0, dtype=np.int64)
     if len(given) > MOST_ROWS:
-        faults.append(("/data/time", f"{len(given)} rows; at most {MOST_ROWS}"))
+        faults.append((path, f"{len(given)} rows; at most {MOST_ROWS}"))
         return np.empty(0, dtype=np.int64)
     times = np.zeros(len(given), dtype=np.int64)
     for row, text in enumerate(given):
         try:
             times[row] = to_ns(dt.datetime.fromisoformat(text))
         except (TypeError, ValueError, OverflowError):
-            faults.append((f"/data/time/{row}", "not an ISO 8601 instant with an offset"))
+            faults.append((f"{path}/{row}", "not an ISO 8601 instant with an offset"))
             return times
         if row and times[row] <= times[row - 1]:
-            faults.append((f"/data/time/{row}", "time goes back or stands still; sort the rows"))
+            faults.append((f"{path}/{row}", "time goes back or stands still; sort the rows"))
             return times
     return times
 
 
 def _columns(
-    tool: Tool, given: Any, rows: int, faults: list[tuple[str, str]]
+    tools: Sequence[Tool], given: Any, rows: int, place: str, faults: list[tuple[str, str]]
 ) -> dict[str, FloatArray]:
     if not isinstance(given, Mapping) or not given:
-        faults.append(("/data/columns", "give an object of column name and list of numbers"))
+        faults.append((place, "give an object of column name and list of numbers"))
         return {}
-    known = accepted(tool.kind, tool)
+    known = accepted(tools[0].kind, tools)
+    reader = tools[0].slug if len(tools) == 1 else "the tools"
     columns: dict[str, FloatArray] = {}
     for told, values in given.items():
         name = str(told).encode("utf-8", "replace").decode()
-        path = f"/data/columns/{name}"
+        path = f"{place}/{name}"
         if name not in known:
-            faults.append((path, f"unknown column; {tool.slug} reads {', '.join(known)}"))
+            faults.append((path, f"unknown column; {reader} reads {', '.join(known)}"))
         elif not isinstance(values, Sequence) or isinstance(values, str):
             faults.append((path, "give a list of numbers"))
         elif rows and len(values) != rows:

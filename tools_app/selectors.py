@@ -38,6 +38,34 @@ def tool_payload_of(key: int | str, user: Any) -> Payload:
     return tool_payload(tool, opened=is_open(user, tool))
 
 
+def third_party_tools() -> Payload:
+    """Return the tools that third parties bring and those that were refused, for operators."""
+    known = catalogue()
+    return {
+        "tools": [
+            {
+                "id": tool.id,
+                "slug": tool.slug,
+                "name": tool.name,
+                "distribution": tool.origin.distribution,
+                "version": tool.origin.version,
+            }
+            for tool in known
+            if tool.origin is not None
+        ],
+        "refused": [
+            {
+                "what": refused.what,
+                "distribution": refused.origin.distribution,
+                "version": refused.origin.version,
+                "entry": refused.origin.entry,
+                "reason": refused.reason,
+            }
+            for refused in known.refused
+        ],
+    }
+
+
 def signals_for(
     user: Any,
     *,
@@ -56,7 +84,7 @@ def signals_for(
         rows = rows.filter(run_id=run)
     if since is not None:
         rows = rows.filter(time__gte=since)
-    return rows.select_related("run").order_by("-id")
+    return rows.select_related("run", "outcome").order_by("-id")
 
 
 def signal_payloads(user: Any, *, limit: int = 50, **filters: Any) -> list[Payload]:
@@ -91,5 +119,5 @@ def newest_signals(channel: str) -> dict[str, Payload]:
     Who may ask is decided before, by the channel's entitlement.
     """
     tier = channel.partition(":")[2]
-    rows = Signal.objects.filter(tool_tier=tier).select_related("run").order_by("-id")
+    rows = Signal.objects.filter(tool_tier=tier).select_related("run", "outcome").order_by("-id")
     return {str(row.pk): signal_payload(row) for row in rows[:SNAPSHOT_SIGNALS]}

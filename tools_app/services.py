@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 from django.db import transaction
-from django.db.models import QuerySet
 
-from market.clock import from_ns, to_ns
-from market.features.assembly import assemble
-from market.frames import Frame, Kind
-from market.framestore import Rows, read_rows
-from market.models import FeedRun, FrameRow
+from market.clock import DAY, MINUTE, from_ns, to_ns
+from market.frames import Kind
+from market.framestore import Rows
+from market.models import FeedRun
 from record import streams
-from tools_app.contract import Evaluation, Tool
-from tools_app.evaluation import Firing, finite, firings, params_digest, tally
-from tools_app.models import Cursor, Signal
+from tools_app import alerting
+from tools_app.contract import Tool
+from tools_app.evaluation import (
+    Firing,
+    Last,
+    cooled,
+    finite,
+    params_digest,
+    tally,
+    with_fault,
+    with_rest,
+)
+from tools_app.following import Found, follow_run, opened
+from tools_app.judging import Said, Seen, judge_new, sessions_to_do
+from tools_app.models import Cursor, Outcome, Signal
+from tools_app.optimize.deployed import Answer
 from tools_app.payloads import signal_payload
 from tools_app.registry import catalogue
+from tools_app.safety import ToolFaultError, ToolRestsError
 from tools_app.wording import explain
 
 
@@ -38,101 +49,102 @@ def _evaluate_kind(run_id: int, kind: Kind, arrived: float | None) -> int:
     Cursor.objects.bulk_create([Cursor(run=run, kind=kind.value)], ignore_conflicts=True)
     cursor = Cursor.objects.select_for_update().get(run=run, kind=kind.value)
     tools = [tool for tool in catalogue() if tool.kind is kind]
-    signals: list[Signal] = []
-    for session_date in _sessions_to_do(run, kind, cursor.through):
-        signals += _evaluate_session(run, kind, cursor, tools, session_date)
+    found: list[Found] = []
+    recent: dict[dt.date | None, Rows] = {}
+    for session in sessions_to_do(run, kind, cursor.through):
+        for seen in judge_new(run, kind, session, cursor.through, tools):
+            found += _taken_in(run, cursor, seen, _last_signals(run, seen, found))
+            recent[session] = seen.rows
     cursor.save(update_fields=["through", "rows", "tallies"])
-    return _publish(_stored(signals), arrived)
+    fresh = _stored(found)
+    made = _publish(fresh, arrived)
+    alerting.announce(kind, fresh, recent)
+    alerting.announce_outcomes(run, follow_run(run, kind, recent))
+    return made
 
 
-def _new_rows(run: FeedRun, kind: Kind, through: dt.datetime | None) -> QuerySet[FrameRow]:
-    rows = FrameRow.objects.filter(run=run, kind=kind.value)
-    return rows if through is None else rows.filter(time__gt=through)
-
-
-def _sessions_to_do(
-    run: FeedRun, kind: Kind, through: dt.datetime | None
-) -> Sequence[dt.date | None]:
-    """Return the sessions with rows to do; None stands for all daily rows, which are one frame."""
-    rows = _new_rows(run, kind, through)
-    if kind is Kind.DAILY:
-        return [None] if rows.exists() else []
-    return list(rows.order_by("session_date").values_list("session_date", flat=True).distinct())
-
-
-def _evaluate_session(
-    run: FeedRun, kind: Kind, cursor: Cursor, tools: list[Tool], session_date: dt.date | None
-) -> list[Signal]:
-    new = _new_rows(run, kind, cursor.through)
-    if session_date is not None:
-        new = new.filter(session_date=session_date)
-    # The feed stores on while this reads: one row is the last, for the count and for the rows.
-    last = new.order_by("-time").values_list("time", flat=True).first()
-    behind = max((tool.lookback for tool in tools), default=1)
-    newest = new.filter(time__lte=last).count() + behind
-    rows = read_rows(run.pk, kind, session_date=session_date, through=last, newest=newest)
-    since = _first_to_judge(run, kind, rows, cursor.through)
-    frame = frame_of(run.symbol, kind, rows, tools)
-    signals = []
-    for tool in tools:
-        evaluation = tool.evaluate(frame)
+def _taken_in(run: FeedRun, cursor: Cursor, seen: Seen, before: dict[int, Last]) -> list[Found]:
+    """Count what the tools said of new rows, and return the signals that it makes."""
+    rows, fresh = seen.rows, len(seen.rows) - seen.since
+    step = MINUTE if cursor.kind == Kind.INTRADAY.value else DAY
+    found = []
+    for tool, said in seen.said:
         key = str(tool.id)
-        cursor.tallies[key] = tally(cursor.tallies.get(key), evaluation, since)
-        signals += [
-            _signal(run, tool, evaluation, firing, rows)
-            for firing in firings(evaluation)
-            if firing.row >= since
-        ]
+        counts = cursor.tallies.get(key)
+        if isinstance(said, ToolFaultError):
+            cursor.tallies[key] = _unanswered(counts, fresh, said)
+            continue
+        kept = cooled(said.firings, rows.time, before.get(tool.id), tool.pause * step)
+        cursor.tallies[key] = tally(counts, said.in_use.default, said.since, len(kept))
+        for firing in kept:
+            answer = said.in_use.at(firing.row - len(rows))
+            found.append(_found(run, tool, answer, firing, rows))
     cursor.through = from_ns(int(rows.time[-1]))
-    cursor.rows += len(rows) - since
-    return signals
+    cursor.rows += fresh
+    return found
 
 
-def _first_to_judge(run: FeedRun, kind: Kind, rows: Rows, through: dt.datetime | None) -> int:
-    """Return the position of the first row that is new and not history from before the run."""
-    since = 0 if through is None else int(np.searchsorted(rows.time, to_ns(through), "right"))
-    if kind is Kind.INTRADAY:
-        return since
-    played = FrameRow.objects.filter(run=run, kind=Kind.INTRADAY.value).order_by("time").first()
-    if played is None:
-        return len(rows)
-    return max(since, int(np.searchsorted(rows.time, to_ns(played.time), "left")))
+def _unanswered(counts: dict[str, Any] | None, rows: int, fault: ToolFaultError) -> dict[str, Any]:
+    if isinstance(fault, ToolRestsError):
+        return with_rest(counts, rows, fault.until.isoformat(timespec="seconds"))
+    return with_fault(counts, rows, str(fault))
 
 
-def frame_of(symbol: str, kind: Kind, rows: Rows, tools: Sequence[Tool]) -> Frame:
-    """Return the frame of the columns that the tools read."""
-    names = list(dict.fromkeys(name for tool in tools for name in tool.columns))
-    return assemble(kind, symbol, rows.time, rows.columns, rows.reasons, names)
+def _last_signals(run: FeedRun, seen: Seen, found: list[Found]) -> dict[int, Last]:
+    """Return each tool's last signal in the run before the first new row.
+
+    `found` are those of this evaluation, in order of time, which are not stored yet. Where nothing
+    fires nobody asks.
+    """
+    if not any(isinstance(said, Said) and said.firings for _, said in seen.said):
+        return {}
+    earlier = Signal.objects.filter(run=run, time__lt=from_ns(int(seen.rows.time[seen.since])))
+    newest = earlier.order_by("tool_id", "-time").distinct("tool_id")
+    last = {
+        tool_id: Last(to_ns(time), side, volatility)
+        for tool_id, time, side, volatility in newest.values_list(
+            "tool_id", "time", "side", "volatility"
+        )
+    }
+    for signal, _ in found:
+        last[signal.tool_id] = Last(to_ns(signal.time), signal.side, signal.volatility)
+    return last
 
 
-def _signal(run: FeedRun, tool: Tool, evaluation: Evaluation, firing: Firing, rows: Rows) -> Signal:
+def _found(run: FeedRun, tool: Tool, answer: Answer, firing: Firing, rows: Rows) -> Found:
     closes = rows.columns.get("close")
-    return Signal(
+    signal = Signal(
         run=run,
         row_id=rows.ids[firing.row],
         tool_id=tool.id,
         tool_slug=tool.slug,
         tool_tier=tool.tier.value,
         tool_version=tool.version,
-        params_digest=params_digest(tool),
+        params_digest=params_digest(tool, answer.params),
         symbol=run.symbol,
         time=from_ns(int(rows.time[firing.row])),
         score=firing.score,
         threshold=firing.threshold,
         side=firing.side,
+        volatility=firing.volatility,
         price=None if closes is None else finite(float(closes[firing.row])),
-        reasons=explain(evaluation, firing.row),
+        reasons=explain(answer.evaluation, firing.row - len(rows)),
     )
+    return Found(signal, opened(run, tool, signal, firing, rows))
 
 
-def _stored(signals: list[Signal]) -> list[Signal]:
-    """Store the signals that are not there yet and return them."""
-    fresh = []
-    for signal in signals:
+def _stored(found: list[Found]) -> list[Signal]:
+    """Store the signals that are not there yet, each with its open outcome, and return them."""
+    fresh: list[Signal] = []
+    outcomes: list[Outcome] = []
+    for signal, outcome in found:
         place = {"run": signal.run, "tool_id": signal.tool_id, "time": signal.time}
         if not Signal.objects.filter(**place).exists():
             signal.save(force_insert=True)
+            outcome.signal = signal
+            outcomes.append(outcome)
             fresh.append(signal)
+    Outcome.objects.bulk_create(outcomes)
     return fresh
 
 

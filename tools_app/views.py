@@ -11,22 +11,37 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
 
 from market import selectors as market
+from market.reach import reach_of
 from market.views import choice, chosen_symbol
 from record.access import entitled
-from tools_app import selectors
+from tools_app import scorecard_selectors, selectors
+from tools_app.contract import Tool
+from tools_app.models import Scorecard
+from tools_app.optimize.deployed import LIVE
+from tools_app.optimize.regimes import Regime
+from tools_app.optimize.selectors import in_use
+from tools_app.optimize.services import TOOLS as SEARCHED
 from tools_app.registry import catalogue as catalogue_of
+from tools_app.validation import by_tool
 
 TIERS = ("", "free", "pro", "pro_plus")
+BADGES = ("", "proven", "retired", "unproven")
+SOURCES = ("live", "replayed", "simulated")
+UNJUDGED = {"badge": "unproven", "source": None, "signals": 0}
 HISTORY = 50
 
 
-def matching(tools: Sequence[dict[str, Any]], *, words: str, tier: str) -> list[dict[str, Any]]:
-    """Return the tools of a tier that contain every word asked for."""
+def matching(
+    tools: Sequence[dict[str, Any]], *, words: str, tier: str, badge: str = ""
+) -> list[dict[str, Any]]:
+    """Return the tools of a tier and a badge that contain every word asked for."""
     wanted = words.lower().split()
     return [
         tool
         for tool in tools
-        if (not tier or tool["tier"] == tier) and all(word in _searched(tool) for word in wanted)
+        if (not tier or tool["tier"] == tier)
+        and (not badge or tool["badge"]["badge"] == badge)
+        and all(word in _searched(tool) for word in wanted)
     ]
 
 
@@ -46,9 +61,14 @@ def families(tools: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, 
 @entitled("tools.view")
 def catalogue(request: HttpRequest) -> HttpResponse:
     """List the tools that exist, the locked ones with the plan that opens them."""
-    tools = selectors.tool_payloads(request.user)
+    badges = scorecard_selectors.badges()
+    tools = [
+        {**tool, "badge": badges.get(tool["id"], UNJUDGED)}
+        for tool in selectors.tool_payloads(request.user)
+    ]
     words, tier = request.GET.get("q", "")[:80], choice(request, "tier", TIERS)
-    shown = matching(tools, words=words, tier=tier)
+    badge = choice(request, "badge", BADGES)
+    shown = matching(tools, words=words, tier=tier, badge=badge)
     parts = bool(getattr(request, "htmx", False))
     context = {
         "page": "tools",
@@ -57,6 +77,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "total": len(tools),
         "words": words,
         "tier": tier,
+        "badge": badge,
     }
     template = "tools/catalogue_parts.html" if parts else "tools/catalogue.html"
     response = render(request, template, context)
@@ -72,11 +93,62 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         tool = selectors.tool_payload_of(slug, request.user)
     except LookupError:
         raise Http404 from None
-    context: dict[str, Any] = {"page": "tools", "tool": tool}
+    known = catalogue_of().get(slug)
+    context: dict[str, Any] = {
+        "page": "tools",
+        "tool": tool,
+        "cards": scorecard_selectors.scorecard_of(known, request.user),
+        "badge": scorecard_selectors.badge_of(known),
+    }
     if not tool["locked"]:
         context |= _record(request, tool)
-        context["runs"] = selectors.counts_of(catalogue_of().get(slug), request.user)
+        context["runs"] = selectors.counts_of(known, request.user)
+        context["judged"] = by_tool.lines_of(known) if by_tool.can_be_judged(known) else None
+        context["sets"] = _sets(known, context["symbol"])
+        context["faulty"] = any(run.get("faults") for run in context["runs"])
     return render(request, "tools/detail.html", context)
+
+
+@require_GET
+@entitled("tools.view")
+def scorecards(request: HttpRequest) -> HttpResponse:
+    """Show the record of every tool on one source, with its uncertainty."""
+    tools = selectors.tool_payloads(request.user)
+    cards = scorecard_selectors.scorecards_for(request.user)
+    counts = dict.fromkeys(SOURCES, 0)
+    for card in cards:
+        counts[card["source"]] += card["signals"]
+    fullest = next((source for source in SOURCES if counts[source]), SOURCES[-1])
+    source = choice(request, "source", (fullest, *SOURCES))
+    words, tier = request.GET.get("q", "")[:80], choice(request, "tier", TIERS)
+    badge = choice(request, "badge", BADGES)
+    found = {card["tool"]["id"]: card for card in cards if card["source"] == source}
+    rows = [
+        {**tool, "card": found.get(tool["id"]), "badge": found.get(tool["id"], UNJUDGED)}
+        for tool in tools
+    ]
+    shown = matching(rows, words=words, tier=tier, badge=badge)
+    names = {card.value: card.label for card in Scorecard.Source}
+    context = {
+        "page": "tools",
+        "rows": shown,
+        "total": len(tools),
+        "source": source,
+        "source_name": names[source],
+        "has_signals": counts[source] > 0,
+        "sources": [(key, names[key], counts[key]) for key in SOURCES],
+        "words": words,
+        "tier": tier,
+        "badge": badge,
+    }
+    return render(request, "tools/scorecards.html", context)
+
+
+def _sets(tool: Tool, symbol: str | None) -> list[dict[str, Any]]:
+    """Return the parameters in use on a symbol's minutes, where they are searched for."""
+    if tool.id not in SEARCHED or symbol is None:
+        return []
+    return in_use(tool, symbol=symbol, timeframe=LIVE, regimes=list(Regime))
 
 
 def _record(request: HttpRequest, tool: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +156,8 @@ def _record(request: HttpRequest, tool: dict[str, Any]) -> dict[str, Any]:
     symbol = chosen_symbol(request, market.symbols())
     if symbol is None:
         return {"signals": [], "symbol": None, "prices": None}
-    quote = market.quote_payload(symbol)
+    reach = reach_of(request.user)
+    quote = market.quote_payload(symbol, reach)
     run = quote["run"] if quote else None
     return {
         "symbol": symbol,
@@ -92,5 +165,5 @@ def _record(request: HttpRequest, tool: dict[str, Any]) -> dict[str, Any]:
         "signals": selectors.signal_payloads(
             request.user, tool=tool["slug"], symbol=symbol, run=run, limit=HISTORY
         ),
-        "prices": market.price_series(run) if run is not None else None,
+        "prices": market.price_series(run, reach) if run is not None else None,
     }

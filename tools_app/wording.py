@@ -12,6 +12,7 @@ from market.frames import Kind
 from quant.regime import TRENDS, VOLATILITIES
 from tools_app.contract import Condition, Evaluation
 
+LIQUIDITIES = ("low", "normal", "high")
 Row = int | tuple[int, ...]
 _STEPS = ((1e12, "tn"), (1e9, "bn"), (1e6, "mn"), (1e3, "k"))
 _SHOWN = {"share": (100.0, "%"), "vol": (100.0, "vol pt")}
@@ -30,6 +31,13 @@ def figure(value: float, unit: str) -> str:
     if unit == "regime":
         trend, volatility = divmod(int(value), len(VOLATILITIES))
         return f"{TRENDS[trend]} trend with {VOLATILITIES[volatility]} volatility"
+    if unit == "cell":
+        trend, rest = divmod(int(value), 9)
+        volatility, liquidity = divmod(rest, 3)
+        return (
+            f"{TRENDS[trend]} trend, {VOLATILITIES[volatility]} volatility, "
+            f"{LIQUIDITIES[liquidity]} liquidity"
+        )
     scale, unit = _SHOWN.get(unit, (1.0, unit))
     value *= scale
     if unit.startswith("$"):

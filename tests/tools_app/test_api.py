@@ -54,7 +54,7 @@ def test_the_catalogue_marks_what_is_locked():
     assert [tool["id"] for tool in free if not tool["locked"]] == [1, 2, 3, 4, 5]
     assert {tool["opens_with"] for tool in free if tool["locked"]} == {"pro", "pro_plus"}
     pro = client_of("pro").get("/api/v1/tools").json()["results"]
-    assert [tool["id"] for tool in pro if tool["locked"]] == list(range(31, 41))
+    assert [tool["id"] for tool in pro if tool["locked"]] == list(range(31, 53))
     assert {tool["opens_with"] for tool in pro if tool["locked"]} == {"pro_plus"}
     whole = client_of("pro_plus").get("/api/v1/tools").json()["results"]
     assert not any(tool["locked"] for tool in whole)
@@ -116,7 +116,7 @@ def rows_for(number: int, rows: int = 3) -> dict[str, object]:
     from tools_app.rows import accepted
 
     tool = catalogue().get(number)
-    names = accepted(tool.kind, tool)
+    names = accepted(tool.kind, [tool])
     return {
         "time": [f"2024-03-{day:02d}T20:00:00Z" for day in range(11, 11 + rows)],
         "columns": {name: [1.0] * rows for name in names},
@@ -208,3 +208,67 @@ def test_a_tool_tells_what_it_did_in_each_run_to_those_who_may_see_it(signals):
     ]
     assert client_of("free").get("/api/v1/tools/6").json()["runs"] == []
     assert client_of("pro_other").get("/api/v1/tools/7").json()["runs"] == []
+
+
+def vote(client: Client, **body: object):
+    return client.post("/api/v1/consensus", json.dumps(body), content_type="application/json")
+
+
+def test_eight_tools_vote_and_every_weight_is_explained(live_worker):
+    ids = [6, 7, 8, 9, 10, 11, 12, 13]
+    names = {name for one in ids for name in rows_for(one)["columns"]}
+    data = {**rows_for(6), "columns": {name: [1.0] * 3 for name in sorted(names)}}
+    body = vote(client_of("pro"), tool_ids=ids, data=data, weights={"6": 2.0}).json()
+    assert [one["tool"]["id"] for one in body["votes"]] == ids
+    assert body["decision"] is None
+    assert body["agreement"]["needed"] == 5
+    assert body["confidence"]["needed"] == 0.55
+    assert body["reasons"][0].startswith("Stay out: ")
+    assert body["votes"][0]["weight"]["given"] == 2.0
+    for one in body["votes"]:
+        assert "reliability 0.50 (no finished signals yet, so neutral)" in one["weight"]["text"]
+        assert one["text"]
+
+
+def test_a_vote_on_minutes_and_days_takes_rows_of_both(live_worker):
+    client = client_of("pro")
+    both = {"daily": rows_for(1), "intraday": rows_for(6)}
+    body = vote(client, tool_ids=[1, 6], data=both).json()
+    assert set(body["times"]) == {"daily", "intraday"}
+    answer = vote(client, tool_ids=[1, 6], data=rows_for(1))
+    assert answer.status_code == 400
+    assert "intraday" in json.dumps(answer.json())
+    both["daily"]["time"] = []
+    both["intraday"]["columns"]["strange"] = [1.0]
+    text = json.dumps(vote(client, tool_ids=[1, 6], data=both).json())
+    assert "data/daily/time" in text
+    assert "data/intraday/columns/strange" in text
+
+
+def test_a_vote_with_a_locked_tool_names_the_plan_and_runs_nothing(live_worker):
+    answer = vote(client_of("free"), tool_ids=[1, 8], symbol="SIM")
+    assert answer.status_code == 403
+    assert answer.json()["opens_with"] == "pro"
+    assert live_worker == []
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"tool_ids": []}, "tool_ids"),
+        ({"tool_ids": [1, 1]}, "named twice"),
+        ({"tool_ids": [1, 999]}, "No tool 999"),
+        ({"weights": {"2": 1.0}}, "weights"),
+        ({"weights": {"1": -1.0}}, "weights"),
+        ({"weights": {"1": "much"}}, "weights"),
+        ({"vetoes": [2]}, "vetoes"),
+        ({"confidence": 1.5}, "confidence"),
+        ({"agreement": "most"}, "agreement"),
+        ({"symbol": None}, "symbol"),
+    ],
+)
+def test_a_wrong_vote_is_refused_by_name(live_worker, change, named):
+    answer = vote(client_of("free"), **({"tool_ids": [1], "symbol": "SIM"} | change))
+    assert answer.status_code == 400
+    assert named in json.dumps(answer.json())
+    assert live_worker == []

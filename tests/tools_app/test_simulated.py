@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from market import calendars
-from market.features.context import SessionContext
 from market.features.session import ObservedRows, observe_session
 from market.frames import Kind, Missing
 from market.simulator import SimulatedMarket, SimulatedSession, SimulatorConfig
@@ -17,10 +16,19 @@ from tools_app.rehearsal import (
     daily_rows,
     evaluate_all,
     intraday_rows,
+    known_at_open,
     onsets,
     views,
 )
 
+LACKING = {
+    "release_minutes": Missing.NO_RELEASE,
+    "fed_minutes": Missing.NO_DECISION,
+    "crypto_gap": Missing.NO_CRYPTO,
+    "crypto_gap_t": Missing.NO_CRYPTO,
+    "short_strike": Missing.NO_ACCOUNT,
+    "policy_entry": Missing.NO_MODEL,
+}
 START = 8
 KINDS = ("black_swan", "pin_break", "vol_shock", "compression", "squeeze")
 SESSIONS = 20
@@ -36,9 +44,7 @@ def market() -> SimulatedMarket:
 
 def opening(session: SimulatedSession) -> ObservedRows:
     """Return the rows of a session's first minutes."""
-    calendar = session.calendar
-    context = SessionContext(symbol="SIM", open=calendar.open_ns, close=calendar.close_ns)
-    return observe_session(context, islice(views(session), START))
+    return observe_session(known_at_open(session, "SIM"), islice(views(session), START))
 
 
 @pytest.mark.slow
@@ -60,8 +66,8 @@ def test_a_simulated_session_lacks_nothing_but_levels_its_book_does_not_have(mar
     for name, codes in rows.reasons.items():
         if name in ("zero_gamma", "vol_trigger", "heavy_above", "heavy_below", "squeeze_strike"):
             continue
-        if name == "release_minutes":
-            assert (codes == Missing.NO_EVENTS).all(), "nothing is scheduled there"
+        if name in LACKING:
+            assert (codes == LACKING[name]).all(), name
             continue
         assert not codes.any(), name
 

@@ -29,13 +29,19 @@ def _pinned(x: Inputs, wall: FloatArray, band: float) -> FloatArray:
     Pinned is a minute with spot within the band of `wall`, the wall then too the strike with the
     largest gamma, and dealers long gamma. NaN when a minute of it is not known.
     """
-    count = np.zeros(wall.shape)
-    for back in range(PIN_LAG, PIN_LAG + PIN_MINUTES):
-        near = np.abs(rolling.shift(x["close"], back) - wall) <= band * wall
-        same = rolling.shift(x["abs_gamma_strike"], back) == wall
-        count = count + (near & same & (rolling.shift(x["gamma"], back) > 0.0))
+    behind = {
+        name: rolling.windows(rolling.shift(x[name], PIN_LAG), PIN_MINUTES)
+        for name in ("close", "abs_gamma_strike", "gamma")
+    }
+    at, reach = wall[..., None], (band * wall)[..., None]
+    held = np.abs(behind["close"] - at) <= reach
+    held &= (behind["abs_gamma_strike"] == at) & (behind["gamma"] > 0.0)
+    count = np.count_nonzero(held, axis=-1)
     gaps = 0.0 * (x["close"] + x["abs_gamma_strike"] + x["gamma"])
-    return count / PIN_MINUTES + rolling.shift(rolling.total(gaps, PIN_MINUTES), PIN_LAG)
+    kept: FloatArray = count / PIN_MINUTES + rolling.shift(
+        rolling.total(gaps, PIN_MINUTES), PIN_LAG
+    )
+    return kept
 
 
 def _gamma_wall_pin_collapse(x: Inputs, p: Settings) -> Verdict:

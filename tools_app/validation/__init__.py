@@ -1,0 +1,1 @@
+"""Tools proven or not: simulated paths, truth tests, and the statistics of both."""
