@@ -12,9 +12,8 @@ import allauth.usersessions.admin  # noqa: F401
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
-from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import Group
@@ -22,8 +21,14 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+import accounts.alerts.admin
+import accounts.billing.admin
+import accounts.keys.admin  # noqa: F401
 from accounts import services
+from accounts.billing import services as billing
+from accounts.billing.selectors import going_on
 from accounts.models import User
+from accounts.operating import ReasonForm, operator
 from accounts.plans import FREE, PLANS, PRO, PRO_PLUS
 from accounts.services import AccountError
 
@@ -35,13 +40,9 @@ else:
     BaseUserAdmin, BaseModelAdmin = UserAdmin, admin.ModelAdmin
     BaseCreationForm = BaseUserCreationForm
 
+_THEIRS = frozenset({"accounts", "account", "mfa", "usersessions"})
+"""The apps whose rows go with a person."""
 Change = Callable[[User, User, str], object]
-
-
-class ReasonForm(ActionForm):
-    """The choice of an action, with the reason that its audit row keeps."""
-
-    reason = forms.CharField(max_length=services.MAX_REASON, required=False, label="Reason:")
 
 
 class EmailUserCreationForm(BaseCreationForm):
@@ -83,7 +84,7 @@ class AccountAdmin(BaseUserAdmin):
             super().save_model(request, obj, form, change)
             services.audited(
                 obj,
-                actor=_operator(request),
+                actor=operator(request),
                 action="change" if change else "create",
                 detail={
                     "fields": sorted(form.changed_data),
@@ -91,17 +92,36 @@ class AccountAdmin(BaseUserAdmin):
                 },
             )
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Return what goes with people, and what stands against it.
+
+        What is theirs goes with them, though no hand removes a row of it alone. Who has a
+        subscription that goes on stays: Stripe would charge somebody whom nobody knows here.
+        """
+        goes, counts, perms, protected = super().get_deleted_objects(objs, request)
+        perms -= {
+            model._meta.verbose_name
+            for model in apps.get_models()
+            if model is not User and model._meta.app_label in _THEIRS
+        }
+        protected += [
+            f"{row.customer.user.email} pays for {PLANS[row.plan].title} through Stripe: cancel "
+            f"the subscription {row.stripe_id} there at once, then delete"
+            for row in going_on(objs)
+        ]
+        return goes, counts, perms, protected
+
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete, with an audit row."""
         with transaction.atomic():
-            services.audited(obj, actor=_operator(request), action="delete")
+            services.audited(obj, actor=operator(request), action="delete")
             super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Delete several, with an audit row for each."""
         with transaction.atomic():
             for user in queryset:
-                services.audited(user, actor=_operator(request), action="delete")
+                services.audited(user, actor=operator(request), action="delete")
             super().delete_queryset(request, queryset)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
@@ -110,7 +130,7 @@ class AccountAdmin(BaseUserAdmin):
             response = super().user_change_password(request, id, form_url)
             if request.method == "POST" and response.status_code == 302:
                 services.audited(
-                    User.objects.get(pk=id), actor=_operator(request), action="password_set"
+                    User.objects.get(pk=id), actor=operator(request), action="password_set"
                 )
         return response
 
@@ -177,7 +197,7 @@ class AccountAdmin(BaseUserAdmin):
         self._each(
             request,
             queryset,
-            lambda user, actor, why: services.plan_change(user, plan=plan, actor=actor, reason=why),
+            lambda user, actor, why: billing.move(user, plan=plan, actor=actor, reason=why),
             f"moved to {PLANS[plan].title}",
         )
 
@@ -186,19 +206,11 @@ class AccountAdmin(BaseUserAdmin):
         try:
             with transaction.atomic():
                 why = request.POST.get("reason", "")
-                touched = sum(bool(change(user, _operator(request), why)) for user in users)
+                touched = sum(bool(change(user, operator(request), why)) for user in users)
         except AccountError as error:
             self.message_user(request, f"Nothing was changed: {error}.", messages.ERROR)
         else:
             self.message_user(request, f"{touched} {done}.", messages.SUCCESS)
-
-
-def _operator(request: HttpRequest) -> User:
-    """Return the operator who acts; the admin lets nobody else in."""
-    user = request.user
-    if not isinstance(user, User):
-        raise TypeError("the admin serves signed-in operators only")
-    return user
 
 
 class ReadOnly(BaseModelAdmin):
@@ -260,7 +272,7 @@ class RightsAdmin(GroupAdmin):
             rights = form.instance.permissions.values_list("codename", flat=True)
             services.group_audited(
                 form.instance,
-                actor=_operator(request),
+                actor=operator(request),
                 action="group_change" if change else "group_create",
                 detail={"name": form.instance.name, "rights": sorted(rights)},
             )
@@ -275,7 +287,7 @@ class RightsAdmin(GroupAdmin):
             for group in queryset:
                 services.group_audited(
                     group,
-                    actor=_operator(request),
+                    actor=operator(request),
                     action="group_delete",
                     detail={"name": group.name},
                 )

@@ -11,6 +11,8 @@ from django.core.checks import register as register_check
 from django.db import connections
 
 from accounts import demo
+from accounts.keys import peppers
+from record.secrets import KeyringError
 
 
 def check_no_demo_users(databases: Sequence[str] | None = None, **_: Any) -> Iterable[CheckMessage]:
@@ -32,6 +34,23 @@ def check_no_demo_users(databases: Sequence[str] | None = None, **_: Any) -> Ite
     ]
 
 
+def check_key_peppers(**_: Any) -> Iterable[CheckMessage]:
+    """The peppers of API keys can be read, and are not the keys that encrypt secrets."""
+    try:
+        peppers.parse(settings.KEY_PEPPERS)
+    except KeyringError as error:
+        return [Error(f"PULSE_KEY_PEPPERS: {error}", id="accounts.E002")]
+    given = (settings.KEY_PEPPERS, settings.KEYRING)
+    pepper_bytes, key_bytes = (
+        {part.partition(":")[2].strip() for part in text.split(",")} for text in given
+    )
+    if pepper_bytes & key_bytes:
+        told = "PULSE_KEY_PEPPERS holds a key of PULSE_KEYRING; make another one"
+        return [Error(told, id="accounts.E003")]
+    return []
+
+
 def register() -> None:
     """Register the checks."""
+    register_check(check_key_peppers, Tags.security)
     register_check(check_no_demo_users, Tags.database)

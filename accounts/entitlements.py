@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.plans import ENTITLEMENTS, FREE, OPENED, PLANS, STAFF, VISITOR, first_plan_with
+from accounts.plans import (
+    ENTITLEMENTS,
+    FREE,
+    OPENED,
+    PLANS,
+    STAFF,
+    VISITOR,
+    Limits,
+    first_plan_with,
+)
 from record.access import CLOSED, OPERATOR
 
 SIGN_IN = "Sign in to go on."
@@ -59,3 +68,8 @@ def allows(user: Any, name: str) -> Decision:
         is_staff=known and bool(getattr(user, "is_staff", False)),
         authenticated=known,
     )
+
+
+def limits_of(user: Any) -> Limits:
+    """Return the limits of a person's plan."""
+    return PLANS[user.plan].limits

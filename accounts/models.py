@@ -8,7 +8,33 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
+from accounts.alerts.models import AlertChannel, AlertDelivery, AlertRule, PushKey
+from accounts.billing.models import (
+    BillingCustomer,
+    BillingInvoice,
+    BillingReconciliation,
+    BillingSubscription,
+    PlanGrant,
+    StripeEvent,
+)
+from accounts.keys.models import ApiKey
 from accounts.plans import FREE, PLANS
+
+__all__ = [
+    "AlertChannel",
+    "AlertDelivery",
+    "AlertRule",
+    "ApiKey",
+    "BillingCustomer",
+    "BillingInvoice",
+    "BillingReconciliation",
+    "BillingSubscription",
+    "PlanGrant",
+    "PushKey",
+    "StripeEvent",
+    "User",
+    "UserManager",
+]
 
 
 class UserManager(BaseUserManager["User"]):

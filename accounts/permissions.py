@@ -11,8 +11,9 @@ from rest_framework.request import Request
 
 from accounts import second_factor
 from accounts.entitlements import SIGN_IN, allows, plan_needed
+from accounts.keys.verifying import Grant
 from accounts.plans import ENTITLEMENTS
-from record.access import CLOSED, OPERATOR, entitlement_of
+from record.access import CLOSED, OPERATOR, SCOPES, SESSION_ONLY, entitlement_of, scope_for
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # it reads its permissions from here
@@ -40,8 +41,27 @@ class PlanRequired(APIException):
         self.problem = {"opens_with": opens_with}
 
 
+class ScopeRequired(APIException):
+    """The key does not hold the scope of this call: 403 with the scope's name."""
+
+    status_code = 403
+    default_code = "scope_required"
+
+    def __init__(self, scope: str, grant: Grant) -> None:
+        super().__init__(f"This call needs a key with the scope {scope}.")
+        self.problem = {"scope": scope, "has": [one for one in SCOPES if one in grant.scopes]}
+
+
+class SessionRequired(APIException):
+    """No key may do this: 403."""
+
+    status_code = 403
+    default_code = "session_only"
+    default_detail = "No key may do this. Sign in with a browser to do it."
+
+
 class Entitled(BasePermission):
-    """Allows what the view's declared entitlement allows."""
+    """Allows what the view's declared entitlement allows, and to a key what its scopes allow."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return True, or raise the refusal that fits."""
@@ -49,12 +69,26 @@ class Entitled(BasePermission):
         if needs is None or needs not in ENTITLEMENTS:
             log.error("entitlement_not_declared", view=type(view).__qualname__)
             raise PermissionDenied(CLOSED)
+        if isinstance(request.auth, Grant):
+            _check_scope(request.auth, request, view, needs)
         decision = allows(request.user, needs)
         if not decision.allowed:
             raise _refusal(request.user, needs, decision.reason, decision.opens_with)
         if needs == OPERATOR and second_factor.is_due(request):
             raise PermissionDenied("Prove your second factor in the browser first.")
         return True
+
+
+def _check_scope(grant: Grant, request: Request, view: APIView, needs: str) -> None:
+    """Raise the refusal of a key that may not do this; people with a session have all scopes."""
+    scope = scope_for(view, request.method or "")
+    if scope == SESSION_ONLY or needs == OPERATOR:
+        raise SessionRequired
+    if scope not in SCOPES:
+        log.error("scope_not_declared", view=type(view).__qualname__, method=request.method)
+        raise PermissionDenied(CLOSED)
+    if scope not in grant.scopes:
+        raise ScopeRequired(scope, grant)
 
 
 def _refusal(user: Any, needs: str, reason: str, opens_with: str | None) -> APIException:

@@ -28,6 +28,7 @@ ENTITLEMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "market.exposure": "Dealer exposure with its levels",
         "market.surface": "The volatility surface",
         "market.greeks": "Greeks of your own contracts",
+        "market.live": "Live market data",
         "market.replay": "Replaying a recorded day",
         "tools.view": "The catalogue of tools",
         "tools.free": "Seeing the live values of Free tools",
@@ -35,11 +36,32 @@ ENTITLEMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "tools.pro_plus": "Seeing the live values of Pro+ tools",
         "signals.view": "The list of signals",
         "execute.run": "Running a tool on demand",
+        "validation.view": "Results of the validation lab",
+        "validation.run": "Running a validation",
+        "optimizer.view": "Results of the optimizer lab",
+        "optimizer.run": "Running a search for parameters",
+        "alerts.own": "Alerts of your own",
+        "bots.view": "The bots with their trade logs",
+        "bots.own": "Bots of your own",
+        "trading.paper": "Trading on paper",
+        "trading.live": "Trading live at a broker",
     }
 )
 """Every name that a view, topic or task may declare, as the subject of a sentence about it."""
 
-VISITOR: Final = frozenset({PUBLIC, "tools.view"})
+ALERT_KINDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "email": "e-mail",
+        "push": "browser push",
+        "discord": "Discord",
+        "slack": "Slack",
+        "telegram": "Telegram",
+        "webhook": "webhook",
+    }
+)
+"""The kinds of alert channels as the middle of a sentence."""
+
+VISITOR: Final = frozenset({PUBLIC, "tools.view", "validation.view", "optimizer.view", "bots.view"})
 """What somebody may do who has not signed in."""
 
 
@@ -47,12 +69,17 @@ VISITOR: Final = frozenset({PUBLIC, "tools.view"})
 class Limits:
     """How much of each thing a plan has. None stands for no limit.
 
-    These are what the plans promise once the feature behind a limit exists; the feature reads
-    its number here.
+    A plan without a delay opens `market.live`, and no other does. Limits on what is not built yet
+    are promises; the feature reads its number here. `validation_paths` are simulated paths of each
+    kind in one run; `optimizer_settings` are settings that one search may judge: places x folds x
+    trials.
     """
 
     data_delay_s: int
-    alert_channels: tuple[str, ...]
+    alert_kinds: tuple[str, ...]
+    alert_channels: int
+    alert_rules: int
+    alerts_a_day: int
     api_calls_a_minute: int
     api_burst: int
     bots: int
@@ -60,6 +87,10 @@ class Limits:
     live_trading: bool
     backtests_a_day: int
     training_hours_a_month: int
+    validation_paths: int
+    validations_at_once: int
+    optimizer_settings: int
+    searches_at_once: int
     history_days: int | None
 
 
@@ -74,6 +105,8 @@ class Plan:
     last_tool: int
     adds: frozenset[str]
     limits: Limits
+    trial_days: int = 0
+    """Days of the first subscription before its first payment."""
 
     @property
     def yearly(self) -> Decimal:
@@ -85,7 +118,7 @@ _TABLE = (
     Plan(
         name=FREE,
         title="Free",
-        says="The whole market view and the first five tools.",
+        says="The whole market view, 15 minutes late, and the first five tools.",
         monthly=Decimal(0),
         last_tool=5,
         adds=frozenset(
@@ -99,11 +132,17 @@ _TABLE = (
                 "tools.free",
                 "signals.view",
                 "execute.run",
+                "alerts.own",
+                "bots.own",
+                "trading.paper",
             }
         ),
         limits=Limits(
             data_delay_s=900,
-            alert_channels=("email",),
+            alert_kinds=("email", "push"),
+            alert_channels=1,
+            alert_rules=2,
+            alerts_a_day=20,
             api_calls_a_minute=60,
             api_burst=20,
             bots=1,
@@ -111,19 +150,26 @@ _TABLE = (
             live_trading=False,
             backtests_a_day=5,
             training_hours_a_month=0,
+            validation_paths=0,
+            validations_at_once=0,
+            optimizer_settings=0,
+            searches_at_once=0,
             history_days=30,
         ),
     ),
     Plan(
         name=PRO,
         title="Pro",
-        says="Intraday tools, and recorded days to try them on.",
+        says="The market live, intraday tools, and recorded days to try them on.",
         monthly=Decimal(99),
         last_tool=30,
-        adds=frozenset({"tools.pro", "market.replay"}),
+        adds=frozenset({"tools.pro", "market.live", "market.replay", "validation.run"}),
         limits=Limits(
             data_delay_s=0,
-            alert_channels=("email", "Discord", "Slack", "Telegram"),
+            alert_kinds=("email", "push", "discord", "slack", "telegram"),
+            alert_channels=5,
+            alert_rules=25,
+            alerts_a_day=500,
             api_calls_a_minute=600,
             api_burst=100,
             bots=5,
@@ -131,6 +177,10 @@ _TABLE = (
             live_trading=False,
             backtests_a_day=50,
             training_hours_a_month=10,
+            validation_paths=10_000,
+            validations_at_once=1,
+            optimizer_settings=0,
+            searches_at_once=0,
             history_days=365,
         ),
     ),
@@ -140,10 +190,13 @@ _TABLE = (
         says="Every tool.",
         monthly=Decimal(299),
         last_tool=52,
-        adds=frozenset({"tools.pro_plus"}),
+        adds=frozenset({"tools.pro_plus", "optimizer.run", "trading.live"}),
         limits=Limits(
             data_delay_s=0,
-            alert_channels=("email", "Discord", "Slack", "Telegram", "webhook"),
+            alert_kinds=("email", "push", "discord", "slack", "telegram", "webhook"),
+            alert_channels=20,
+            alert_rules=100,
+            alerts_a_day=5000,
             api_calls_a_minute=3000,
             api_burst=500,
             bots=25,
@@ -151,6 +204,10 @@ _TABLE = (
             live_trading=True,
             backtests_a_day=500,
             training_hours_a_month=100,
+            validation_paths=100_000,
+            validations_at_once=1,
+            optimizer_settings=50_000,
+            searches_at_once=1,
             history_days=None,
         ),
     ),
@@ -177,3 +234,17 @@ STAFF: Final = OPENED[PRO_PLUS] | {OPERATOR}
 def first_plan_with(entitlement: str) -> Plan | None:
     """Return the smallest plan that opens `entitlement`, or None when no plan does."""
     return next((plan for plan in _TABLE if entitlement in OPENED[plan.name]), None)
+
+
+def first_plan_with_history(days: float) -> Plan:
+    """Return the smallest plan that shows what lies so many days back."""
+    return next(
+        plan
+        for plan in _TABLE
+        if plan.limits.history_days is None or plan.limits.history_days >= days
+    )
+
+
+def first_plan_with_kind(kind: str) -> Plan:
+    """Return the smallest plan that has alert channels of a kind."""
+    return next(plan for plan in _TABLE if kind in plan.limits.alert_kinds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -16,6 +18,13 @@ def is_due(request: HttpRequest) -> bool:
         return False
     records = get_authentication_records(request, request.user)
     return not any(record.get("method") == "mfa" for record in records)
+
+
+def proved_at(request: HttpRequest) -> dt.datetime | None:
+    """Return when this session last proved a second factor, None when it never did."""
+    records = get_authentication_records(request, request.user)
+    proofs = [record["at"] for record in records if record.get("method") == "mfa"]
+    return dt.datetime.fromtimestamp(max(proofs), dt.UTC) if proofs else None
 
 
 def page_for(request: HttpRequest) -> str:

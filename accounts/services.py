@@ -70,7 +70,8 @@ def _locked(user: User) -> User:
     return User.objects.select_for_update().get(pk=user.pk)
 
 
-def _reason(text: str) -> str:
+def reason_of(text: str) -> str:
+    """Return a reason without the space around it; raise AccountError when there is none."""
     reason = text.strip()
     if not reason or len(reason) > MAX_REASON:
         raise AccountError(f"give a reason of 1 to {MAX_REASON} characters")
@@ -85,17 +86,26 @@ def plan_change(user: User, *, plan: str, actor: User, reason: str) -> bool:
     """
     if plan not in PLANS:
         raise AccountError(f"there is no plan {plan!r}; choose one of {', '.join(PLANS)}")
-    reason = _reason(reason)
+    reason = reason_of(reason)
     row = _locked(user)
-    before, user.plan = row.plan, plan
-    if before == plan:
+    user.plan = plan
+    return plan_set(row, plan=plan, actor=f"user:{actor.pk}", reason=reason)
+
+
+def plan_set(row: User, *, plan: str, actor: str, reason: str) -> bool:
+    """Give a row that is locked its plan; return whether that is another one.
+
+    Pages and the interface read the plan at each request; open sockets are told.
+    """
+    if row.plan == plan:
         return False
-    row.plan = plan
+    before, row.plan = row.plan, plan
     row.save(update_fields=["plan"])
-    audited(
-        row,
+    audit.write(
+        CHAIN,
         actor=actor,
         action="plan_change",
+        subject=f"user:{row.pk}",
         detail={"from": before, "to": plan, "reason": reason},
     )
     transaction.on_commit(partial(tell_access_changed, row.pk))
@@ -108,7 +118,7 @@ def active_change(user: User, *, active: bool, actor: User, reason: str) -> bool
 
     Blocking ends the user's sessions. Operators cannot block themselves.
     """
-    reason = _reason(reason)
+    reason = reason_of(reason)
     if not active and user.pk == actor.pk:
         raise AccountError("you cannot block your own account")
     row = _locked(user)
@@ -130,7 +140,7 @@ def active_change(user: User, *, active: bool, actor: User, reason: str) -> bool
 @transaction.atomic
 def sessions_end(user: User, *, actor: User, reason: str) -> int:
     """Sign a user out everywhere and return how many sessions that ended."""
-    reason = _reason(reason)
+    reason = reason_of(reason)
     ended = _end_sessions(_locked(user))
     audited(
         user,
@@ -152,7 +162,7 @@ def _end_sessions(user: User) -> int:
 @transaction.atomic
 def second_factor_remove(user: User, *, actor: User, reason: str) -> int:
     """Remove a user's second factors, lost device, say; end the sessions; return how many."""
-    reason = _reason(reason)
+    reason = reason_of(reason)
     row = _locked(user)
     removed: int = Authenticator.objects.filter(user=row).delete()[0]
     if not removed:

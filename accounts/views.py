@@ -9,9 +9,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts import demo, preferences, pricing, selectors, services
-from accounts.models import User
+from accounts import preferences, pricing, selectors, services
+from accounts.billing import config, views
+from accounts.billing import selectors as billing
 from accounts.plans import PLANS
+from accounts.visitors import person, visitor
 from record.access import PUBLIC, SIGNED_IN, entitled
 
 DEMO_REASON = "switched by the user in the demo"
@@ -22,10 +24,11 @@ DEMO_REASON = "switched by the user in the demo"
 @never_cache
 def account(request: HttpRequest) -> HttpResponse:
     """Show the plan, how the account is protected, and how the pages look."""
-    user = _user(request)
+    user = person(request)
     context = {
         "page": "account",
         "plan": PLANS[user.plan],
+        "billing_on": config.is_on(),
         "security": selectors.security_of(user),
         "mail_folder": selectors.mail_folder(),
         "preferences": [
@@ -58,7 +61,9 @@ def keep_preferences(request: HttpRequest) -> HttpResponse:
 def plans(request: HttpRequest) -> HttpResponse:
     """Show what each plan costs and opens."""
     yearly = request.GET.get("billing") == "yearly"
-    own = request.user.plan if isinstance(request.user, User) else None
+    user = visitor(request)
+    held = billing.current(user) if user else None
+    own = user.plan if user else None
     context = {
         "page": "plans",
         "yearly": yearly,
@@ -68,23 +73,27 @@ def plans(request: HttpRequest) -> HttpResponse:
                 "price": pricing.price(plan, yearly=yearly),
                 "own": plan.name == own,
                 "adds_to": before,
+                "button": billing.button(user, plan, held),
             }
             for plan, before in zip(PLANS.values(), (None, *PLANS.values()), strict=False)
         ],
         "opened_rows": pricing.opened_rows(),
         "limit_rows": pricing.limit_rows(),
-        "can_switch": demo.is_on() and request.user.is_authenticated,
+        "billing_on": config.is_on(),
+        "stand_in": config.is_stand_in(),
+        "left": "left" in request.GET,
+        "can_switch": user is not None and billing.can_switch(user, held),
     }
-    return render(request, "accounts/pricing.html", context)
+    return views.allow_hosted(render(request, "accounts/pricing.html", context))
 
 
 @require_POST
 @entitled(SIGNED_IN)
 def switch_plan(request: HttpRequest) -> HttpResponse:
-    """Move one's own account to another plan: in the demo only, there is nothing to pay."""
-    if not demo.is_on():
+    """Move one's own account to another plan: in the demo only, and beside no subscription."""
+    user = person(request)
+    if not billing.can_switch(user, billing.current(user)):
         raise Http404
-    user = _user(request)
     try:
         changed = services.plan_change(
             user, plan=request.POST.get("plan", ""), actor=user, reason=DEMO_REASON
@@ -96,10 +105,3 @@ def switch_plan(request: HttpRequest) -> HttpResponse:
         now = f"Your account is on {title} now." if changed else f"Your account is on {title}."
         messages.success(request, now)
     return redirect("accounts:pricing")
-
-
-def _user(request: HttpRequest) -> User:
-    """Return the person; the gate has refused everybody else."""
-    if not isinstance(request.user, User):
-        raise Http404
-    return request.user

@@ -10,7 +10,10 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
+from django.utils import timezone
 
+from accounts.billing.models import BillingCustomer, BillingSubscription
+from accounts.keys.services import key_create
 from accounts.models import User
 from accounts.plans import PLANS
 from accounts.services import CHAIN
@@ -175,6 +178,43 @@ def test_making_changing_and_deleting_users_is_on_record(olga):
     assert actions() == ["create", "change", "delete"]
     change = AuditEntry.objects.get(chain=CHAIN, action="change")
     assert json.loads(change.detail) == {"fields": ["first_name", "is_staff"], "is_staff": True}
+
+
+def subscribed(user: User, status: str) -> None:
+    row = BillingCustomer.objects.create(user=user, stripe_id=f"cus_{user.pk}")
+    BillingSubscription.objects.create(
+        customer=row, stripe_id=f"sub_{user.pk}", status=status, plan="pro", interval="monthly",
+        amount=99, currency="usd", started=timezone.now(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["active", "past_due", "unpaid", "incomplete"])
+def test_who_is_charged_is_not_deleted_alone_or_with_others(olga, person, status):
+    nina, bert = person("nina"), person("bert")
+    subscribed(nina, status)
+    remedy = f"cancel the subscription sub_{nina.pk} there at once, then delete"
+    for answer in (
+        olga.post(f"{USERS}{nina.pk}/delete/", {"post": "yes"}),
+        olga.get(f"{USERS}{nina.pk}/delete/"),
+        olga.post(USERS, {"action": "delete_selected", "post": "yes",
+                          "_selected_action": [nina.pk, bert.pk]}),
+    ):  # fmt: skip
+        page = answer.content.decode()
+        assert f"nina@example.com pays for Pro through Stripe: {remedy}" in page
+    assert User.objects.filter(pk__in=[nina.pk, bert.pk]).count() == 2
+    assert actions() == []
+
+
+def test_who_was_charged_once_is_deleted_with_all_that_is_theirs(olga, person):
+    nina, bert = person("nina"), person("bert")
+    subscribed(nina, "canceled")
+    key_create(nina, name="bot", scopes=["read"])
+    assert olga.post(f"{USERS}{nina.pk}/delete/", {"post": "yes"}).status_code == 302
+    form = {"action": "delete_selected", "post": "yes", "_selected_action": [bert.pk]}
+    assert olga.post(USERS, form).status_code == 302
+    assert not User.objects.filter(pk__in=[nina.pk, bert.pk]).exists()
+    assert not BillingCustomer.objects.exists()
+    assert actions()[-2:] == ["delete", "delete"]
 
 
 def test_the_form_changes_neither_plan_nor_blocking(olga, person):

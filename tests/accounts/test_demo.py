@@ -96,6 +96,7 @@ def production(*command: str, **changes: str) -> subprocess.CompletedProcess[str
         "PULSE_MODE": "production",
         "SECRET_KEY": "k" * 60,
         "PULSE_KEYRING": "a:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        "PULSE_KEY_PEPPERS": "a:OTg3NjU0MzIxMDk4NzY1NDMyMTA5ODc2NTQzMjEwOTg=",
         "ALLOWED_HOSTS": "pulse.test",
         "DATABASE_URL": address,
         "REDIS_URL": "redis://localhost:1/0",

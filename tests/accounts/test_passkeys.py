@@ -52,6 +52,7 @@ def test_a_passkey_opens_the_account_alone_and_guards_the_password(page):
     page.goto("/accounts/reauthenticate/?next=/accounts/2fa/webauthn/add/")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.keyboard.press("Enter")
+    page.wait_for_url("**/webauthn/add/")  # to its load event: the button works by script alone
     page.get_by_label("Passwordless").check()
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("heading", name="Recovery codes", level=1)).to_be_visible()

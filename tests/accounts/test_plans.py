@@ -9,14 +9,18 @@ from django.contrib.auth.models import AnonymousUser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import plans, pricing
+from accounts import gates, plans, pricing
 from accounts.entitlements import Decision, allows, decide
+from market.reach import Reach
 
 EVERYBODY = ("visitor", "free", "pro", "pro_plus", "operator")
 # Who has it, from left to right: visitor, free, pro, pro_plus, operator.
 TABLE = {
     "public": "11111",
     "tools.view": "11111",
+    "validation.view": "11111",
+    "optimizer.view": "11111",
+    "bots.view": "11111",
     "account": "01111",
     "market.view": "01111",
     "market.chain": "01111",
@@ -25,10 +29,17 @@ TABLE = {
     "market.greeks": "01111",
     "signals.view": "01111",
     "execute.run": "01111",
+    "alerts.own": "01111",
+    "bots.own": "01111",
+    "trading.paper": "01111",
     "tools.free": "01111",
     "tools.pro": "00111",
+    "market.live": "00111",
     "market.replay": "00111",
+    "validation.run": "00111",
     "tools.pro_plus": "00011",
+    "optimizer.run": "00011",
+    "trading.live": "00011",
     "operator": "00001",
     "system": "00000",
 }
@@ -124,21 +135,66 @@ def test_prices_and_tools_are_those_that_were_promised():
 
 def test_no_limit_shrinks_with_a_larger_plan():
     limits = [plan.limits for plan in plans.PLANS.values()]
-    for name in ("api_calls_a_minute", "api_burst", "bots", "paper_accounts", "backtests_a_day"):
+    for name in (
+        "api_calls_a_minute",
+        "api_burst",
+        "bots",
+        "paper_accounts",
+        "backtests_a_day",
+        "alert_channels",
+        "alert_rules",
+        "alerts_a_day",
+    ):
         values = [getattr(limit, name) for limit in limits]
         assert values == sorted(values)
         assert len(set(values)) == 3
-    assert all(set(a.alert_channels) < set(b.alert_channels) for a, b in pairwise(limits))
+    assert all(set(a.alert_kinds) < set(b.alert_kinds) for a, b in pairwise(limits))
     assert [limit.history_days for limit in limits] == [30, 365, None]
 
 
 def test_the_plan_table_shows_a_cell_for_each_plan():
-    rows = {row.label: row.cells for row in (*pricing.opened_rows(), *pricing.limit_rows())}
+    shown = (*pricing.opened_rows(), *pricing.limit_rows())
+    titles = [plan.title for plan in plans.PLANS.values()]
+    assert all([title for title, _ in row.cells] == titles for row in shown)
+    rows = {row.label: tuple(text for _, text in row.cells) for row in shown}
     assert rows["Tools by number"] == ("1 to 5 (5)", "1 to 30 (30)", "1 to 52 (52)")
     assert rows["Replaying a recorded day"] == ("-", "Yes", "Yes")
-    assert rows["Delay of live market data"] == ("15 min", "None", "None")
+    assert rows["Running a validation"] == ("-", "Yes", "Yes")
+    assert rows["Paths of a validation"] == ("-", "10,000", "100,000")
+    assert rows["Running a search for parameters"] == ("-", "-", "Yes")
+    assert rows["Settings of a search"] == ("-", "-", "50,000")
+    opened = {row.label: tuple(text for _, text in row.cells) for row in pricing.opened_rows()}
+    assert opened["Live market data"] == ("-", "Yes", "Yes")
+    assert opened["Delay of market data"] == ("15 min", "None", "None")
+    assert opened["History of market data"] == ("30 days", "365 days", "All")
+    assert rows["Delay of market data"] == ("15 min", "None", "None")
     assert rows["Live trading"] == ("-", "-", "Yes")
     assert all(len(cells) == 3 for cells in rows.values())
+
+
+@given(days=st.floats(min_value=0, max_value=1e5))
+def test_the_plan_that_opens_the_past_is_the_smallest_that_reaches_it(days):
+    fits = [
+        plan
+        for plan in plans.PLANS.values()
+        if plan.limits.history_days is None or days <= plan.limits.history_days
+    ]
+    assert plans.first_plan_with_history(days) == fits[0]
+
+
+def test_who_has_no_delay_may_hear_live_data_and_nobody_else():
+    for name, plan in plans.PLANS.items():
+        assert ("market.live" in plans.OPENED[name]) is (plan.limits.data_delay_s == 0)
+
+
+@pytest.mark.parametrize(
+    ("who", "delay_s", "history_days"),
+    [("visitor", 900, 30), ("free", 900, 30), ("pro", 0, 365), ("pro_plus", 0, None),
+     ("operator", 0, None), ("gone", 900, 30)],
+)  # fmt: skip
+def test_how_far_somebody_may_look(who, delay_s, history_days):
+    assert gates.reach(somebody(who)) == Reach(delay_s, history_days)
+    assert gates.reach(None) == Reach(900, 30)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_the_choices_are_those_that_the_pages_know():
 )
 def test_the_plan_table_has_both_prices(client, query, prices):
     page = client.get(f"/pricing/{query}").content.decode()
-    assert re.findall(r"<td><strong>([^<]+)</strong></td>", page) == prices
+    assert re.findall(r'<td data-label="[^"]+"><strong>([^<]+)</strong></td>', page) == prices
     assert "Billing is not configured" in page
     assert "Not in force yet" in page
     assert "Switch to" not in page

@@ -1,0 +1,1 @@
+"""Alerts: rules that match signals, channels that carry them, deliveries with receipts."""

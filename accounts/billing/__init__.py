@@ -1,0 +1,1 @@
+"""Subscriptions through Stripe: what is bought, what it opens, and how the two stay the same."""
