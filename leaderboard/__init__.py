@@ -1,0 +1,1 @@
+"""Bots, their configurations and their trade logs."""

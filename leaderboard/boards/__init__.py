@@ -1,0 +1,1 @@
+"""Pages of the rankings: the boards, two entries beside each other, the rules."""

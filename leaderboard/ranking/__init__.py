@@ -1,0 +1,1 @@
+"""Rankings: trades folded into running totals, totals into figures, figures into boards."""
