@@ -1,0 +1,132 @@
+"""The whole way: orders of the house, the execution process, a real adapter, a venue with faults.
+
+Sizes come from the environment: PULSE_ALPACA_ORDERS.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import pytest
+
+from sandbox.alpaca.base import BrokerStandIn
+from sandbox.alpaca.server import Alpaca
+from sandbox.tradier.server import Tradier
+from tests.trading.brokers.benches import AlpacaBench
+from tests.trading.desk import latch, market
+from tests.trading.sizes import size
+from trading.audit import differences
+from trading.brokers import connections
+from trading.execution import services
+from trading.execution.executor import Executor
+from trading.execution.selectors import state_of
+from trading.execution.states import Standing
+from trading.ledger import selectors
+from trading.models import Account, Order
+from trading.orders import services as orders
+from trading.orders.intents import Intent, Leg
+
+__all__ = ["latch", "market"]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+VENUES: dict[str, type[Alpaca | Tradier]] = {"alpaca": Alpaca, "tradier": Tradier}
+DOUBT = ("pending", "submitting", "unknown", "cancel_pending")
+
+
+@pytest.fixture(params=sorted(VENUES))
+def venue(request, settings) -> Iterator[Alpaca | Tradier]:
+    made = VENUES[request.param](rate=0, seed=5)
+    made.venue.prices.set("SPY", Decimal("99.9"), Decimal("100.1"))
+    setattr(settings, f"{request.param.upper()}_PAPER_BASE", made.address)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def account(venue, open_account, open_gate, market, latch) -> Account:
+    name = type(venue).__name__.lower()
+    made = open_account(f"at {name}", broker=name)
+    connections.save(made, key=venue.key, secret=venue.secret, actor="user 1")
+    services.step(made.pk, Standing.ARMED, actor="user 1", reason="test")
+    return made
+
+
+@pytest.fixture
+def running(account) -> Iterator[Executor]:
+    executor = Executor(only=[account.pk])
+    thread = threading.Thread(target=executor.run)
+    thread.start()
+    yield executor
+    executor.ended.set()
+    thread.join(30)
+
+
+def eventually(done: Callable[[], object], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < until, "it never came to be so"
+        time.sleep(0.05)
+
+
+def settled(account: Account) -> bool:
+    return not Order.objects.filter(account=account, state__in=DOUBT).exists()
+
+
+def at_venue(venue: BrokerStandIn) -> list[str]:
+    tags = getattr(venue, "tags", {})
+    return [tags.get(one.id, one.client_order_id) for one in venue.venue.roots()]
+
+
+def prove(account: Account, venue: BrokerStandIn) -> None:
+    """Books sound and equal to the venue; every order there once."""
+    assert differences(account.pk) == []
+    held = {one.symbol: one.quantity for one in selectors.positions(account)}
+    there = {name: one.quantity for name, one in venue.venue.account.positions.items()}
+    assert {name: many for name, many in held.items() if many} == there
+    cash = selectors.balances(account).cash
+    assert abs(cash - venue.venue.account.cash) < Decimal("0.0001")
+    names = Counter(at_venue(venue))
+    for order in Order.objects.filter(account=account):
+        texts = list(order.client_ids.values_list("text", flat=True))
+        assert sum(names[text] for text in texts) <= 1, f"order {order.pk} is there as {texts}"
+
+
+def test_orders_go_out_and_end_the_same_with_and_without_faults(account, venue, running):
+    # Tradier answers half as often, and the execution process keeps to that.
+    count = size("PULSE_ALPACA_ORDERS", 8) // (1 if isinstance(venue, Alpaca) else 2)
+    eventually(lambda: state_of(account.pk).state == Standing.LIVE, 30)
+    orders_path = (
+        "POST /v2/orders$" if isinstance(venue, Alpaca) else "POST /v1/accounts/.*/orders$"
+    )
+    kinds = sorted((AlpacaBench.before | AlpacaBench.after) - {"hang", "hang_after", "duplicate"})
+    for kind in kinds:
+        venue.script.add(orders_path, kind, chance=0.5 / len(kinds), seconds=0.1)
+    for name, share in {"twice": 0.2, "shuffled": 0.2, "late": 0.1}.items():
+        setattr(venue.stream_faults, name, share)
+    for number in range(count):
+        price = "101" if number % 4 else "90"
+        intent = Intent(f"order {number}", (Leg("SPY", 1),), Decimal(3), limit_price=Decimal(price))
+        placed = orders.place(account.pk, intent, actor="user 1").order
+        if number % 4 == 0:
+            eventually(lambda one=placed: Order.objects.get(pk=one.pk).sent, 60)
+            orders.cancel(account.pk, placed.pk, actor="user 1")
+        time.sleep(0.3)
+    eventually(lambda: settled(account), 60 + 10 * count)
+    done = sum(rule.done for rule in venue.script.rules)
+    venue.script.rules.clear()
+    ended = ("filled", "canceled")
+    eventually(
+        lambda: set(Order.objects.filter(account=account).values_list("state", flat=True))
+        <= set(ended), 60,
+    )  # fmt: skip
+    prove(account, venue)
+    assert state_of(account.pk).state == Standing.LIVE
+    states = Counter(Order.objects.filter(account=account).values_list("state", flat=True))
+    sys.stdout.write(
+        f"{type(venue).__name__}, seed 5: {count} intents, {venue.orders_asked} posts, "
+        f"{done} faults, {dict(states)}\n"
+    )

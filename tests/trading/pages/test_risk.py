@@ -1,0 +1,265 @@
+"""The risk page, the kill switch by page and REST, and the connections of brokers."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from django.utils import timezone
+
+from accounts.keys import services as keys
+from accounts.models import User
+from trading.brokers import connections
+from trading.brokers.protocol import BrokerError, RejectedError, VenueAccount
+from trading.desk import risking
+from trading.execution import services as execution
+from trading.execution.selectors import state_of
+from trading.execution.states import Standing
+from trading.models import Account, BrokerConnection, LimitSetting, RiskProfile, Switch
+from trading.risk import limits
+from trading.scopes import Scope
+from trading.switches import services as switches
+from trading.switches.latch import Latch
+
+pytestmark = pytest.mark.django_db
+D = Decimal
+SECRET = "sk-canary-3f7c"
+
+
+@pytest.fixture(autouse=True)
+def latch(settings, tmp_path: Path) -> Latch:
+    settings.PULSE_LATCH = str(tmp_path / "latch.json")
+    made = Latch(Path(settings.PULSE_LATCH))
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+def live(account) -> Account:
+    execution.step(account.pk, Standing.ARMED, actor="user 1", reason="for the test")
+    for standing in (Standing.RECONCILING, Standing.LIVE):
+        execution.step(account.pk, standing, actor="execution", reason="for the test")
+    return account
+
+
+def text(answer) -> str:
+    return answer.content.decode()
+
+
+def kill(client, **given):
+    return client.post(
+        "/api/v1/kill-switch", json.dumps({"reason": "enough", **given}),
+        content_type="application/json",
+    )  # fmt: skip
+
+
+# --- the kill switch ----------------------------------------------------------------------------
+def test_the_page_stops_what_was_typed_and_lets_it_go_on(web, ana, live, at_venue, latch):
+    order, _ = at_venue(live)
+    scope = Scope("user", str(ana.pk))
+    assert "1 open order" in text(web.get("/trading/risk/"))
+    slip = web.post("/trading/risk/stop", {"scope": "own", "confirm": "stop"})
+    assert slip.status_code == 400
+    assert "Nothing was stopped" in text(slip)
+    assert not Switch.objects.exists()
+    web.post("/trading/risk/stop", {"scope": "own", "confirm": "STOP", "reason": "a storm"})
+    order.refresh_from_db()
+    assert order.state == "cancel_pending"
+    assert state_of(live.pk).state == Standing.HALTED
+    assert latch.hindrance([scope]) != ""
+    page = text(web.get("/trading/risk/"))
+    assert "a storm" in page
+    assert "Done: set the latch of this host" in page
+    given = {"scope": f"user:{ana.pk}", "confirm": "GO ON", "reason": ""}
+    assert web.post("/trading/risk/go-on", given).status_code == 400
+    assert web.post("/trading/risk/go-on", {**given, "reason": "it is over"}).status_code == 302
+    assert state_of(live.pk).state == Standing.RECONCILING
+    assert latch.hindrance([scope]) == ""
+
+
+def test_rest_stops_and_says_what_it_did(web, ana, live, at_venue):
+    at_venue(live)
+    body = kill(web, scope="account", id=str(live.pk)).json()
+    assert (body["scope"], body["id"], body["state"]) == ("account", str(live.pk), "halted")
+    assert body["complete"] is True
+    assert any("cancel of order" in one for one in body["done"])
+    assert kill(web).json()["id"] == str(ana.pk)
+    assert kill(web).json()["complete"] is True, "to press again is harmless"
+    listed = web.get("/api/v1/kill-switch").json()["results"]
+    assert {one["scope"] for one in listed} == {"account", "user"}
+    assert kill(web, state="off").json()["complete"] is True
+
+
+def test_what_could_not_be_done_is_said(web, settings, tmp_path):
+    (tmp_path / "no folder").write_text("a file stands where the folder should be")
+    settings.PULSE_LATCH = str(tmp_path / "no folder" / "latch.json")
+    body = kill(web).json()
+    assert body["complete"] is False
+    assert "latch" in body["failed"][0]
+    assert Switch.objects.get().state == "halted", "the other parts were done"
+    page = web.post("/trading/risk/stop", {"scope": "own", "confirm": "STOP"}, follow=True)
+    assert "NOT done: set the latch" in text(page)
+
+
+def test_a_key_stops_and_never_lets_go_on(client, ana, account):
+    made = keys.key_create(ana, name="k", scopes=["trade"])
+    header = {"X-API-Key": made.text}
+    answer = client.post("/api/v1/kill-switch", {"reason": "x"}, "application/json", headers=header)
+    assert answer.json()["complete"] is True
+    off = client.post(
+        "/api/v1/kill-switch", {"reason": "x", "state": "off"}, "application/json", headers=header
+    )
+    assert off.status_code == 403
+    assert Switch.objects.get().state == "halted"
+
+
+def test_nobody_stops_what_is_anothers(eve, account):
+    answers = [
+        kill(eve, scope="account", id=one) for one in (str(account.pk), str(account.pk + 99), "x")
+    ]
+    answers += [kill(eve, scope="global"), kill(eve, scope="symbol", id="SPY")]
+    assert {one.status_code for one in answers} == {400}
+    assert len({one.content for one in answers}) == 1
+    page = eve.post("/trading/risk/stop", {"scope": f"account:{account.pk}", "confirm": "STOP"})
+    assert page.status_code == 400
+    assert not Switch.objects.exists()
+
+
+def test_an_operator_stops_everything_and_everybody_sees_it(as_, web, account):
+    boss = as_(User.objects.create_user("boss@trading.example", is_staff=True))
+    assert kill(boss, scope="global").json()["complete"] is True
+    (one,) = web.get("/api/v1/kill-switch").json()["results"]
+    assert (one["scope"], one["yours"]) == ("global", False)
+    assert "An operator lets it go on" in text(web.get("/trading/risk/"))
+    assert kill(web, scope="global", state="off").status_code == 400
+
+
+def test_a_switch_of_another_is_not_shown(eve, ana, account):
+    switches.turn(Scope("user", str(ana.pk)), "halted", actor="user 1", reason="private words")
+    assert eve.get("/api/v1/kill-switch").json()["results"] == []
+    assert "private words" not in text(eve.get("/trading/risk/"))
+
+
+# --- limits -------------------------------------------------------------------------------------
+def test_every_limit_has_words(account):
+    assert set(risking.NAMES) == set(limits.TABLE)
+    body = risking.book_payload(account)
+    assert [one["name"] for one in body["limits"]] == list(risking.NAMES)
+    assert body["equity"] == "100000"
+
+
+def test_lowering_is_free_and_raising_asks_for_a_second_factor(web, ana, account):
+    address = f"/trading/risk/{account.pk}/limit"
+    assert web.post(address, {"name": "contracts", "value": "3"}).status_code == 302
+    assert LimitSetting.objects.get().value == 3
+    answer = web.post(address, {"name": "contracts", "value": "5"})
+    assert answer.status_code == 400
+    assert "Prove who you are first" in text(answer)
+    session = web.session
+    session[f"{AUTHENTICATION_METHODS_SESSION_KEY}_user"] = str(ana.pk)
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [
+        {"method": "mfa", "at": timezone.now().timestamp(), "type": "totp"}
+    ]
+    session.save()
+    assert web.post(address, {"name": "contracts", "value": "5"}).status_code == 302
+    assert LimitSetting.objects.get().value == 5
+    assert web.post(address, {"name": "contracts", "value": "x"}).status_code == 400
+    assert web.post(address, {"name": "moon", "value": "1"}).status_code == 400
+
+
+def test_market_orders_and_risks_are_agreed_to_with_a_second_factor(web, ana, account):
+    address = f"/trading/accounts/{account.pk}/agree"
+    assert "Prove who you are first" in text(web.post(address, {"what": "market_on"}))
+    assert web.post(address, {"what": "accept", "version": "2026-11"}).status_code == 400
+    assert web.post(address, {"what": "moon"}).status_code == 400
+    session = web.session
+    session[f"{AUTHENTICATION_METHODS_SESSION_KEY}_user"] = str(ana.pk)
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [
+        {"method": "mfa", "at": timezone.now().timestamp(), "type": "totp"}
+    ]
+    session.save()
+    assert web.post(address, {"what": "market_on"}).status_code == 302
+    assert RiskProfile.objects.get(account=account).market_orders
+    assert "Stop market orders" in text(web.get(f"/trading/accounts/{account.pk}/"))
+    assert web.post(address, {"what": "market_off"}).status_code == 302
+    assert not RiskProfile.objects.get(account=account).market_orders
+    Account.objects.filter(pk=account.pk).update(mode="live", broker="alpaca")
+    assert web.post(address, {"what": "accept", "version": "old"}).status_code == 400
+    assert web.post(address, {"what": "accept", "version": "2026-11"}).status_code == 302
+    assert RiskProfile.objects.get(account=account).accepted == "2026-11"
+    assert "Risks accepted" in text(web.get(f"/trading/accounts/{account.pk}/"))
+    assert web.post(address, {"what": "withdraw"}).status_code == 302
+    assert RiskProfile.objects.get(account=account).accepted == ""
+
+
+# --- connections --------------------------------------------------------------------------------
+@pytest.fixture
+def plus(as_, db):
+    return as_(User.objects.create_user("plus@trading.example", plan="pro_plus"))
+
+
+def test_connections_need_the_plan(web):
+    answer = web.get("/trading/connections/")
+    assert answer.status_code == 403
+    assert "Pro+" in text(answer)
+
+
+def test_keys_are_tried_kept_sealed_and_never_shown(plus, monkeypatch):
+    assert "No account at a broker" in text(plus.get("/trading/connections/"))
+    plus.post("/trading/connections/create", {"name": "mine", "broker": "alpaca", "mode": "live"})
+    account = Account.objects.get()
+    assert (account.mode, account.broker) == ("live", "alpaca")
+    here = f"/trading/connections/{account.pk}"
+    says: list[Exception | None] = [RejectedError("bad keys"), None, BrokerError("away"), None]
+
+    def ask(one, credentials):
+        error = says.pop(0)
+        if isinstance(error, RejectedError):
+            raise connections.ConnectionRefusedError("secret", f"The broker says: {error}")
+        if error is not None:
+            raise connections.BrokerAwayError("secret", f"The broker gave no answer: {error}")
+        return VenueAccount(D(1), D(1), D(1))
+
+    monkeypatch.setattr(connections, "_ask", ask)
+    given = {"key": "AK-canary-9d21", "secret": SECRET}
+    refused = plus.post(f"{here}/save", given)
+    assert refused.status_code == 400
+    assert "The broker says: bad keys" in text(refused)
+    assert SECRET not in text(refused)
+    assert not BrokerConnection.objects.exists()
+    assert plus.post(f"{here}/save", given).status_code == 302
+    page = text(plus.get("/trading/connections/"))
+    assert "…9d21" in page
+    assert SECRET not in page
+    assert "AK-canary" not in page
+    assert "no answer" in text(plus.post(f"{here}/test", follow=True))
+    assert "the broker answers" in text(plus.post(f"{here}/test", follow=True))
+    plus.post(f"{here}/remove")
+    assert not BrokerConnection.objects.exists()
+    assert plus.post(f"{here}/test").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "", "broker": "alpaca", "mode": "live"},
+        {"name": "x", "broker": "none", "mode": "live"},
+        {"name": "x", "broker": "alpaca"},
+    ],
+)
+def test_a_live_account_needs_a_name_and_a_broker(plus, given):
+    assert plus.post("/trading/connections/create", given).status_code == 400
+    assert not Account.objects.exists()
+
+
+def test_connections_are_ones_own(plus, eve):
+    plus.post("/trading/connections/create", {"name": "mine", "broker": "alpaca", "mode": "paper"})
+    account = Account.objects.get()
+    assert account.mode == "paper"
+    for act in ("save", "test", "remove"):
+        for one in (account.pk, account.pk + 99):
+            answer = eve.post(f"/trading/connections/{one}/{act}", {"key": "a", "secret": "b"})
+            assert answer.status_code == 404

@@ -1,0 +1,158 @@
+"""The ticket and its preview, on a simulated market with the real gate."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+
+import pytest
+
+from market import framestore, store
+from tests.browser.trading import make_market, option
+from trading.desk import opening
+from trading.execution import services as execution
+from trading.execution.states import Standing
+from trading.models import Account, Order
+
+pytestmark = pytest.mark.django_db
+CONDOR = {
+    "side0": "buy", "right0": "put", "expiry0": "2026-12-18", "strike0": "575", "ratio0": "1",
+    "side1": "sell", "right1": "put", "expiry1": "2026-12-18", "strike1": "585", "ratio1": "1",
+    "side2": "sell", "right2": "call", "expiry2": "2026-12-18", "strike2": "615", "ratio2": "1",
+    "side3": "buy", "right3": "call", "expiry3": "2026-12-18", "strike3": "625", "ratio3": "1",
+    "underlying": "sim", "quantity": "1", "kind": "limit", "time_in_force": "day",
+    "limit_price": "-3.32", "intent_id": "typed",
+}  # fmt: skip
+
+
+@pytest.fixture
+def sim(ana) -> Account:
+    framestore.forget_schemas()
+    store.forget_layouts()
+    run = make_market()
+    account = opening.open_armed(
+        ana, name="sim", cash=Decimal(50_000), market=f"simulator:{run.symbol}", method="fifo"
+    )
+    for standing in (Standing.RECONCILING, Standing.LIVE):
+        execution.step(account.pk, standing, actor="execution", reason="agrees")
+    return account
+
+
+def text(answer) -> str:
+    return answer.content.decode()
+
+
+def body(of: Account, **more) -> dict:
+    legs = [{"symbol": option("P", 575), "ratio": 1}, {"symbol": option("P", 585), "ratio": -1}]
+    return {
+        "account": of.pk, "legs": legs, "quantity": "1", "limit_price": "-1.65", **more,
+    }  # fmt: skip
+
+
+def ask(client, given):
+    return client.post("/api/v1/orders/preview", json.dumps(given), content_type="application/json")
+
+
+def test_a_shape_is_a_whole_ticket_with_its_preview(web, sim):
+    page = text(web.get(f"/trading/ticket/?account={sim.pk}&shape=condor"))
+    for strike in ("575", "585", "615", "625"):
+        assert f'value="{strike}"' in page
+    assert 'value="-3.32"' in page
+    assert "makes at most $332.00 and loses at most $668.00" in page
+    assert "581.68 and 618.32" in page
+    assert "It would pass" in page
+    assert not Order.objects.exists(), "a look stores nothing"
+
+
+def test_htmx_gets_the_preview_alone(web, sim):
+    address = f"/trading/ticket/?account={sim.pk}&shape=call"
+    part = text(web.get(address, headers={"HX-Request": "true"}))
+    assert "What the gate will say" in part
+    assert "<form" not in part
+
+
+def test_the_ticket_is_sent_once(web, sim):
+    form = {**CONDOR, "account": str(sim.pk)}
+    first, again = (web.post("/trading/ticket/send", form) for _ in range(2))
+    order = Order.objects.get()
+    assert first.url == again.url == f"/trading/orders/{order.pk}/"
+    assert (order.state, order.intent_id) == ("pending", "typed")
+    assert [leg.symbol for leg in order.legs.all()] == [
+        option("P", 575), option("P", 585), option("C", 615), option("C", 625),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"strike0": "x"}, "Give a number."),
+        ({"strike0": "0.00001"}, "There is no such contract"),
+        ({"expiry1": "soon"}, "Choose an expiry."),
+        ({"right2": "warrant"}, "Choose shares, call or put."),
+        ({"side3": "hold"}, "Choose buy or sell."),
+        ({"ratio3": "1.5"}, "Give a whole number above 0."),
+        ({"quantity": "0.5"}, "A package is traded in whole units."),
+        ({"limit_price": ""}, "A limit order needs limit_price."),
+        ({f"side{place}": "" for place in range(4)}, "Choose a side for one leg at least."),
+        ({"account": "999999"}, "You have no such account."),
+        ({"strike1": "575"}, "Name each instrument once."),
+    ],
+)
+def test_what_is_no_order_is_marked_and_keeps_what_was_typed(web, sim, more, says):
+    answer = web.post("/trading/ticket/send", {**CONDOR, "account": str(sim.pk), **more})
+    assert answer.status_code == 400
+    assert says in text(answer)
+    assert 'value="625"' in text(answer)
+    assert not Order.objects.exists()
+
+
+def test_without_an_account_the_ticket_says_what_is_needed(eve):
+    assert "An order needs an account" in text(eve.get("/trading/ticket/"))
+
+
+def test_a_preview_tells_every_rule_and_stores_nothing(web, sim):
+    told = ask(web, body(sim)).json()
+    assert told["allowed"] is True
+    assert len(told["rules"]) > 30
+    assert Decimal(told["hold"]) > 0
+    assert set(told["greeks"]) == {"delta", "gamma", "vega", "theta"}
+    far = ask(web, body(sim, quantity="50")).json()
+    assert far["allowed"] is False
+    assert far["refusals"][0]["rule"] == far["rule"]
+    assert far["text"] in {one["text"] for one in far["refusals"]}
+    assert not Order.objects.exists()
+    assert sim.entries.count() == 1
+
+
+def test_who_sees_the_market_late_is_not_told_what_follows_from_now(as_, ana, sim):
+    ana.plan = "free"
+    ana.save()
+    told = ask(as_(ana), body(sim)).json()
+    assert (told["greeks"], told["cost"], told["fees"], told["loss"]) == (None,) * 4
+    assert told["live"] is False
+    page = text(as_(ana).get(f"/trading/ticket/?account={sim.pk}&shape=call"))
+    assert "15 minutes late" in page or "needs an account" not in page
+
+
+def test_a_preview_is_of_ones_own_account_alone(eve, sim):
+    theirs, none = ask(eve, body(sim)), ask(eve, body(sim, account=sim.pk + 99))
+    assert theirs.status_code == none.status_code == 400
+    assert theirs.content == none.content
+
+
+def test_the_proposed_price_is_one_that_can_be_asked_for(web, sim):
+    page = text(web.get(f"/trading/ticket/?account={sim.pk}&shape=call"))
+    proposed = re.search(r'name="limit_price"[^>]* value="([\d.]+)"', page)
+    assert proposed is not None
+    assert Decimal(proposed[1]) >= 3
+    assert Decimal(proposed[1]) % Decimal("0.05") == 0
+
+
+def test_a_price_between_two_steps_is_refused_at_its_field(web, sim):
+    legs = [{"symbol": option("C", 600), "ratio": 1}]
+    answer = ask(web, body(sim, legs=legs, limit_price="9.02"))
+    assert answer.status_code == 400
+    assert "give 9.00 or 9.05" in json.dumps(answer.json())
+    assert "limit_price" in json.dumps(answer.json())
+    assert not Order.objects.exists()

@@ -1,0 +1,361 @@
+"""Books are brought to what the broker says; what does not fit stops the account."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+import pytest
+
+from tests.trading.desk import Desk, desk, latch, market, new_desk
+from trading.brokers.protocol import Activity
+from trading.execution import differences as rules
+from trading.execution import services
+from trading.execution.differences import Difference, Holding, Side, Weight, compare, weigh
+from trading.execution.states import Standing
+from trading.ledger import selectors
+from trading.models import AccountState, Fill, JournalEntry, Order, OrderEvent, Position
+from trading.orders.machine import News
+
+__all__ = ["desk", "latch", "market", "new_desk"]
+D = Decimal
+CALL = "SPY261218C00500000"
+real = pytest.mark.django_db(transaction=True)
+
+
+def rows() -> tuple[int, ...]:
+    return tuple(
+        one.objects.count() for one in (JournalEntry, OrderEvent, Fill, Order)
+    )  # fmt: skip
+
+
+def bought(desk: Desk, name: str = "one", **more) -> str:
+    desk.place(name, **more)
+    desk.until(lambda: desk.order(name).state == "accepted")
+    sent = desk.venue.posts[-1]
+    desk.venue.fill_whole(sent)
+    desk.until(lambda: desk.order(name).state == "filled")
+    return sent
+
+
+def again(desk: Desk) -> None:
+    """Have the account reconciled, past what was touched a moment ago."""
+    assert desk.lane is not None
+    for _ in range(2):
+        desk.lane.reconcile_soon()
+        desk.turn()
+
+
+@real
+def test_an_account_that_was_used_before_brings_what_it_holds(new_desk):
+    desk = new_desk(cash="0")
+    desk.venue.cash, desk.venue.held = D("1234.56"), {"SPY": D(7), CALL: D(-2)}
+    desk.live()
+    held = {one.symbol: one.quantity for one in selectors.positions(desk.account)}
+    assert held == desk.venue.held
+    now = selectors.balances(desk.account)
+    assert (now.cash, now.earned) == (D("1234.56"), 0)
+    assert now.deposits == D("1234.56") + 7 * 100 - 2 * 100 * 100
+    desk.prove()
+
+
+@real
+def test_a_second_pass_writes_no_row(desk: Desk):
+    desk.live()
+    bought(desk)
+    again(desk)
+    before = rows()
+    again(desk)
+    assert rows() == before
+    assert desk.standing == Standing.LIVE
+    desk.prove()
+
+
+@real
+def test_what_was_missed_while_nobody_served_is_booked_before_anything_leaves(desk: Desk):
+    desk.live().place("one")
+    desk.until(lambda: desk.order("one").state == "accepted")
+    sent = desk.venue.posts[-1]
+    desk.dies()
+    desk.venue.fill(sent, "3")
+    desk.venue.end(sent, News.CANCELED)
+    desk.place("two")
+    desk.turn()
+    assert desk.order("one").filled_quantity == 3
+    desk.until(lambda: desk.order("two").state == "accepted")
+    desk.prove()
+
+
+@real
+def test_a_failed_question_means_unknown_and_never_flat(desk: Desk, monkeypatch):
+    from trading.brokers.protocol import OutcomeUnknownError
+
+    desk.live()
+    bought(desk)
+
+    def away():
+        raise OutcomeUnknownError("502")
+
+    monkeypatch.setattr(desk.venue, "positions", away)
+    desk.dies()
+    before = rows()
+    desk.turn(5)
+    assert (rows(), desk.standing) == (before, Standing.RECONCILING)
+    assert Position.objects.get().quantity == 10
+    monkeypatch.undo()
+    desk.live().prove()
+
+
+@real
+def test_a_trade_past_this_house_is_booked_with_an_alert(desk: Desk):
+    desk.live()
+    desk.venue.foreign("QQQ", "5", "50")
+    again(desk)
+    assert Fill.objects.get().order is None
+    assert OrderEvent.objects.exclude(alert="").count() == 1
+    assert desk.standing == Standing.LIVE
+    desk.prove()
+
+
+@real
+def test_a_rounding_of_the_broker_is_booked_with_its_reason(desk: Desk):
+    desk.live()
+    desk.venue.cash -= D("0.37")
+    again(desk)
+    entry = JournalEntry.objects.get(kind="adjustment")
+    assert entry.reason.startswith("rounding of the broker; cash: here 100000, at the broker 99999")
+    assert desk.standing == Standing.LIVE
+    desk.prove()
+
+
+@real
+def test_a_difference_only_lets_reduce_until_a_person_accepts_it(desk: Desk):
+    desk.live()
+    bought(desk)
+    desk.venue.held["SPY"] += 1
+    again(desk)
+    assert desk.standing == Standing.REDUCING
+    assert JournalEntry.objects.filter(kind="adjustment").count() == 0
+    with pytest.raises(services.StandingError):
+        services.accept(desk.account.pk, actor="risk", reason="so be it")
+    services.accept(desk.account.pk, actor="user 1", reason="a gift of shares")
+    again(desk)
+    assert desk.standing == Standing.LIVE
+    entry = JournalEntry.objects.get(kind="adjustment")
+    assert entry.reason.startswith("a gift of shares (accepted by user 1); SPY: here 10, at")
+    desk.prove()
+
+
+@real
+def test_a_grave_difference_halts_and_cancels(desk: Desk):
+    desk.live().place("one")
+    desk.until(lambda: desk.order("one").state == "accepted")
+    desk.venue.held["QQQ"] = D(900)
+    again(desk)
+    assert desk.standing == Standing.HALTED
+    desk.until(lambda: desk.order("one").state == "canceled")
+
+
+@real
+def test_an_order_that_the_broker_forgot_stops_the_account_and_stays(desk: Desk):
+    desk.live().place("one")
+    desk.until(lambda: desk.order("one").state == "accepted")
+    kept = desk.venue.kept.pop(desk.venue.posts[0])
+    desk.lane.reconcile_soon()
+    desk.turn()
+    assert desk.standing == Standing.LIVE  # what was touched a moment ago is skipped once
+    again(desk)
+    assert (desk.standing, desk.order("one").state) == (Standing.REDUCING, "accepted")
+    desk.venue.kept[desk.venue.posts[0]] = kept
+    again(desk)
+    assert desk.standing == Standing.LIVE
+
+
+@real
+def test_what_the_broker_holds_against_the_account_stops_it(desk: Desk):
+    desk.live()
+    desk.venue.suspend(on=True)
+    again(desk)
+    assert desk.standing == Standing.REDUCING
+    desk.venue.suspend(on=False)
+    again(desk)
+    assert desk.standing == Standing.LIVE
+
+
+@real
+def test_a_fill_told_with_other_numbers_is_kept_and_stops_the_account(desk: Desk):
+    from dataclasses import replace
+
+    desk.live()
+    bought(desk)
+    (fill,) = [one for one in desk.venue.told if one.news == News.FILL]
+    assert fill.execution is not None
+    busted = replace(fill, event_id="bust", execution=replace(fill.execution, price=D(98)))
+    desk.venue.told.append(busted)
+    again(desk)
+    assert desk.standing == Standing.REDUCING
+    assert "otherwise" in OrderEvent.objects.get(kind="refused").alert
+    assert Fill.objects.get().price == 99
+
+
+def option_life(desk: Desk, kind: str) -> None:
+    at = desk.clock.now()
+    more = {"group": "g"} if kind in ("exercise", "assignment") else {}
+    desk.venue.happens(Activity("a1", kind, at, CALL, D(-10), **more))
+    if more:
+        desk.venue.happens(Activity("a2", kind, at, "SPY", D(1000), D(500), **more))
+
+
+@real
+@pytest.mark.parametrize("kind", ["expiry", "exercise"])
+def test_the_end_of_an_option_is_booked_from_the_activities(desk: Desk, kind):
+    desk.live()
+    bought(desk, symbol=CALL, price="3")
+    option_life(desk, kind)
+    again(desk)
+    again(desk)
+    assert JournalEntry.objects.filter(kind=kind).count() == 1
+    assert desk.standing == Standing.LIVE
+    desk.prove()
+
+
+@real
+def test_a_delivery_of_which_the_shares_are_to_come_waits(desk: Desk):
+    desk.live()
+    bought(desk, symbol=CALL, price="3")
+    at = desk.clock.now()
+    desk.venue.happens(Activity("a1", "exercise", at, CALL, D(-10), group="g"))
+    again(desk)
+    assert JournalEntry.objects.filter(kind="exercise").count() == 0
+    desk.venue.happens(Activity("a2", "exercise", at, "SPY", D(1000), D(500), group="g"))
+    again(desk)
+    again(desk)
+    assert JournalEntry.objects.filter(kind="exercise").count() == 1
+    desk.prove()
+
+
+@real
+@pytest.mark.parametrize(
+    ("kind", "cash"),
+    [("fee", "-1.5"), ("dividend", "12"), ("interest", "-3"), ("deposit", "9"),
+     ("withdrawal", "-9"), ("adjustment", "4")],
+)  # fmt: skip
+def test_cash_that_moved_without_an_order_is_booked_once(desk: Desk, kind, cash):
+    desk.live()
+    desk.venue.happens(Activity("a1", kind, desk.clock.now(), cash=D(cash)))
+    again(desk)
+    again(desk)
+    assert JournalEntry.objects.filter(kind=kind, external_id="activity a1").count() == 1
+    assert desk.standing == Standing.LIVE
+    desk.prove()
+
+
+@real
+def test_an_activity_that_is_not_known_here_is_kept_and_stops_the_account(desk: Desk):
+    desk.live()
+    desk.venue.happens(Activity("a1", "", desk.clock.now(), text="SPIN"))
+    again(desk)
+    assert desk.standing == Standing.REDUCING
+    assert "SPIN" in OrderEvent.objects.get(kind="refused").alert
+
+
+# --- G3: from any cut the books come to what the venue holds ------------------------------------
+
+CUTS = 8
+MIXES = {
+    "none": {},
+    "sends": {"before": 0.2, "after": 0.2, "drop": 0.1, "nonsense": 0.1},
+    "deaths": {"crash_before": 0.15, "crash_after": 0.15, "after": 0.1},
+    "questions": {"ask": 0.15, "after": 0.2, "hidden_s": 4.0},
+}
+
+
+def history(desk: Desk, seed: int, cut: int) -> None:
+    """Trade at random; the process dies after `cut` steps, and the venue goes on."""
+    chance = random.Random(seed)
+    for step in range(25):
+        if step == cut:
+            desk.dies()
+        act = chance.random()
+        there = [name for name, kept in desk.venue.kept.items() if kept.open]
+        if act < 0.4:
+            desk.place(f"i{step}", str(chance.randint(1, 9)), sold=chance.random() < 0.4)
+        elif act < 0.7 and there:
+            name = chance.choice(there)
+            kept = desk.venue.kept[name]
+            left = kept.quantity - sum(kept.filled.values())
+            desk.venue.fill(name, min(left, D(chance.randint(1, 4))))
+        elif act < 0.8 and there:
+            desk.venue.end(chance.choice(there), chance.choice([News.CANCELED, News.EXPIRED]))
+        if desk.lane is not None or step - cut > 5:
+            desk.turn(step=chance.random())
+
+
+@real
+@pytest.mark.slow
+@pytest.mark.parametrize("mix", MIXES)
+def test_from_any_cut_the_books_come_to_what_the_venue_holds(new_desk, mix):
+    from tests.trading.sizes import size
+
+    for seed in range(size("PULSE_CUTS", CUTS) // len(MIXES)):
+        desk = new_desk(f"{mix} {seed}", seed=seed).live()
+        for name, value in MIXES[mix].items():
+            setattr(desk.venue.faults, name, value)
+        history(desk, seed, cut=random.Random(-seed).randint(0, 24))
+        for name in MIXES[mix]:
+            setattr(desk.venue.faults, name, 0.0)
+        desk.until(desk.settled, 120)
+        again(desk)
+        assert desk.standing == Standing.LIVE, f"{mix} {seed}"
+        desk.prove()
+        before = rows()
+        again(desk)
+        assert rows() == before, f"{mix} {seed}: a second pass wrote rows"
+
+
+# --- the rules alone ---------------------------------------------------------------------------
+
+
+def test_differences_are_what_the_broker_has_more():
+    ours = Side(D(100), {"A": Holding(D(3), D(10)), "B": Holding(D(1), D(5), D(100))})
+    theirs = Side(D("99.99"), {"A": Holding(D(3), D(11)), "C": Holding(D(-2), D(7))})
+    found = compare(ours, theirs)
+    assert [(one.symbol, one.amount) for one in found] == [
+        ("", D("-0.01")), ("B", D(-1)), ("C", D(-2)),
+    ]  # fmt: skip
+    assert [one.worth for one in found] == [D("0.01"), D(500), D(14)]
+    assert [one.symbol for one in compare(ours, theirs, {"B"})] == ["C"]
+    assert compare(ours, ours) == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "price", "weight"),
+    [("1", None, Weight.ROUNDING), ("1.01", None, Weight.REDUCE), ("50", None, Weight.REDUCE),
+     ("50.01", None, Weight.HALT), ("5", "10", Weight.REDUCE), ("-5.1", "10", Weight.HALT)],
+)  # fmt: skip
+def test_how_grave_a_difference_is(amount, price, weight):
+    symbol = "" if price is None else "A"
+    one = Difference(symbol, D(amount), D(0), D(0), None if price is None else D(price))
+    assert weigh([one], D(1000)) == weight
+    assert weigh([one, Difference("B", D(1), D(0), D(1))], D(1000)) == Weight.HALT
+    assert weigh([], D(0)) == Weight.NOTHING
+    assert rules.GRAVE_SHARE * 1000 == 50
+
+
+@real
+def test_what_the_risk_rules_brought_to_reducing_stays_so_until_a_person_looks(desk: Desk):
+    desk.live()
+    services.step(desk.account.pk, Standing.REDUCING, actor="risk", reason="a loss of the day")
+    again(desk)
+    assert desk.standing == Standing.REDUCING
+    desk.start()
+    desk.until(lambda: desk.standing != Standing.RECONCILING)
+    assert desk.standing == Standing.REDUCING
+    assert AccountState.objects.get().reason == "a loss of the day"
+    for actor in ("risk", "user 1"):
+        with pytest.raises(services.StandingError):
+            services.step(desk.account.pk, Standing.LIVE, actor=actor, reason="x")
+    services.step(desk.account.pk, Standing.RECONCILING, actor="user 1", reason="looked at it")
+    assert desk.lane is not None
+    desk.lane.reconcile_soon()
+    desk.live()

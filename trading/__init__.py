@@ -1,0 +1,1 @@
+"""Money: brokerage accounts, their ledger and their orders."""

@@ -1,0 +1,1 @@
+"""Tradier, over its REST interface and its stream of account events."""

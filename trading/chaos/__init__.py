@@ -1,0 +1,1 @@
+"""Trading while processes are killed at random, and the proof that nothing was lost or doubled."""

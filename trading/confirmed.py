@@ -1,0 +1,98 @@
+"""What was executed under an order, for those who rank trades: its legs, prices and times.
+
+One reference, the order's number, stands for all that an order ever filled, so nothing can be
+told twice in parts; it is answered once the order is over.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from django.db.models import Max, QuerySet
+
+from trading.brokers.paper.models import PaperAccount
+from trading.brokers.paper.selectors import SOURCE as PAPER
+from trading.models import Account, Fill, Order, OrderLeg
+from trading.orders.machine import FINAL
+
+PLACES: Final = Decimal("1e-8")
+"""To which an average price is rounded, half to even."""
+_LONGEST: Final = 18
+
+
+@dataclass(frozen=True, slots=True)
+class LegFilled:
+    """One leg: how much, below zero when it was sold, and its average price."""
+
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What an order filled.
+
+    `at` is the market's time of its last fill, `known_at` ours; `simulated` whose prices they are.
+    """
+
+    legs: tuple[LegFilled, ...]
+    at: dt.datetime
+    known_at: dt.datetime
+    simulated: bool
+
+
+def server_priced(owner_id: int | None, reference: str) -> Executed | None:
+    """Return what an order filled at the paper venue on a simulated market; None: nothing counts.
+
+    Replayed days are for practice: whoever replays one knows how it ends.
+    """
+    orders = _orders(owner_id, reference).filter(
+        account__mode=Account.Mode.PAPER, account__broker=PAPER,
+        account__paper__market=PaperAccount.Market.SIMULATOR,
+    )  # fmt: skip
+    return _executed(orders.first(), simulated=True)
+
+
+def broker_verified(owner_id: int | None, reference: str) -> Executed | None:
+    """Return what an order filled at a broker, with real money; None: nothing counts."""
+    orders = _orders(owner_id, reference).filter(account__mode=Account.Mode.LIVE)
+    return _executed(orders.first(), simulated=False)
+
+
+def average(leg: OrderLeg) -> Decimal:
+    """Return a leg's average price as it is to be reported."""
+    price: Decimal = leg.value / leg.filled
+    return price.quantize(PLACES)
+
+
+def _orders(owner_id: int | None, reference: str) -> QuerySet[Order]:
+    """Return the order of a reference when it is this owner's, and is over."""
+    number = reference if reference.isascii() and reference.isdecimal() else ""
+    if owner_id is None or not 0 < len(number) <= _LONGEST:
+        return Order.objects.none()
+    return Order.objects.filter(
+        pk=int(number), account__owner=owner_id, state__in=sorted(FINAL), filled_quantity__gt=0
+    ).select_related("account")
+
+
+def _executed(order: Order | None, *, simulated: bool) -> Executed | None:
+    if order is None:
+        return None
+    fills = Fill.objects.filter(order=order)
+    if fills.exclude(source=order.account.broker).exists():
+        return None  # somebody else than the venue says so
+    last = fills.aggregate(at=Max("at"), known=Max("entry__booked_at"))
+    return Executed(_legs(order.legs.all()), last["at"], last["known"], simulated)
+
+
+def _legs(legs: Iterable[OrderLeg]) -> tuple[LegFilled, ...]:
+    return tuple(
+        LegFilled(leg.symbol, leg.filled * (1 if leg.ratio > 0 else -1), average(leg))
+        for leg in legs
+        if leg.filled
+    )

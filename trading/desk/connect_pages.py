@@ -1,0 +1,137 @@
+"""The page of broker connections: accounts at brokers, keys given once, tested, never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.visitors import person
+from record.access import entitled
+from trading.brokers import connections
+from trading.brokers.catalogue import OFFERS
+from trading.brokers.models import BrokerConnection
+from trading.desk import reading
+from trading.desk.pages import actor_of, own_account, show
+from trading.desk.rest import LIVE
+from trading.ledger import services as ledger
+from trading.ledger.book import LedgerError
+from trading.models import Account
+
+_MOST_ACCOUNTS: Final = 20
+_LONGEST: Final = 60
+_SIMULATED: Final = "paper"
+"""The broker of accounts that are filled here."""
+
+
+@require_GET
+@entitled(LIVE)
+def overview(request: HttpRequest) -> HttpResponse:
+    """Show the visitor's accounts at brokers with what connects them."""
+    return _overview(request, {}, {})
+
+
+def _overview(
+    request: HttpRequest, given: Mapping[str, str], faults: Mapping[str, str]
+) -> HttpResponse:
+    rows = reading.accounts_of(person(request).pk).exclude(broker=_SIMULATED)
+    kept = {one.account_id: one for one in BrokerConnection.objects.filter(account__in=rows)}
+    context = {
+        "rows": [
+            {"account": one, "offer": OFFERS.get(one.broker), "connection": kept.get(one.pk),
+             "faults": _of(one, faults)}
+            for one in rows
+        ],
+        "offers": OFFERS.values(),
+        "given": given,
+        "faults": faults,
+    }  # fmt: skip
+    code = HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK
+    return show(request, "connections", context, status=code)
+
+
+def _of(account: Account, faults: Mapping[str, str]) -> dict[str, str]:
+    mark = f"{account.pk}/"
+    return {name.removeprefix(mark): text for name, text in faults.items() if name.startswith(mark)}
+
+
+@require_POST
+@entitled(LIVE)
+def create(request: HttpRequest) -> HttpResponse:
+    """Make an account at a broker. It has no keys yet and trades nothing."""
+    user = person(request)
+    given = {name: request.POST.get(name, "")[:80].replace("\x00", "").strip()
+             for name in ("name", "broker", "mode")}  # fmt: skip
+    rows = reading.accounts_of(user.pk)
+    fault: dict[str, str] = {}
+    if not 0 < len(given["name"]) <= _LONGEST:
+        fault = {"name": f"Give a name of 1 to {_LONGEST} characters."}
+    elif rows.filter(name=given["name"]).exists():
+        fault = {"name": "You have an account of this name; give another."}
+    elif given["broker"] not in OFFERS:
+        fault = {"broker": "Choose one of the brokers."}
+    elif given["mode"] not in Account.Mode.values:
+        fault = {"mode": "Choose practice or real money."}
+    elif rows.exclude(broker=_SIMULATED).count() >= _MOST_ACCOUNTS:
+        fault = {"name": f"You have {_MOST_ACCOUNTS} accounts at brokers, which is the most."}
+    if fault:
+        return _overview(request, given, fault)
+    ledger.open_account(user, name=given["name"], mode=given["mode"], broker=given["broker"])
+    messages.success(request, "The account is made. Give its keys to connect it.")
+    return _back()
+
+
+@sensitive_variables("key", "secret")
+@sensitive_post_parameters("key", "secret")
+@require_POST
+@entitled(LIVE)
+def save(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Try keys at the broker and keep them, encrypted; nothing of them is shown again."""
+    found = own_account(request, account_id)
+    key, secret = request.POST.get("key", ""), request.POST.get("secret", "")
+    try:
+        connections.save(found, key=key, secret=secret, actor=actor_of(request))
+    except LedgerError as error:
+        return _overview(request, {}, {f"{found.pk}/{error.field}": str(error)})
+    messages.success(request, f"{found.name} is connected: the broker took the keys.")
+    return _back()
+
+
+@require_POST
+@entitled(LIVE)
+def test(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Ask the broker again with the keys that are kept."""
+    found = own_account(request, account_id)
+    if not BrokerConnection.objects.filter(account=found).exists():
+        return _overview(request, {}, {f"{found.pk}/key": "It is not connected; give its keys."})
+    one = connections.check(found)
+    if one.state == BrokerConnection.State.WORKING:
+        messages.success(
+            request, f"{found.name}: the broker answers.{f' {one.why}' * bool(one.why)}"
+        )
+    else:
+        messages.error(request, f"{found.name}: {one.why}")
+    return _back()
+
+
+@require_POST
+@entitled(LIVE)
+def remove(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Forget the keys of an account."""
+    found = own_account(request, account_id)
+    try:
+        connections.remove(found, actor=actor_of(request))
+    except LedgerError as error:
+        return _overview(request, {}, {f"{found.pk}/key": str(error)})
+    messages.success(request, f"The keys of {found.name} are gone.")
+    return _back()
+
+
+def _back() -> HttpResponse:
+    return HttpResponseRedirect(reverse("trading:connections"))

@@ -1,0 +1,99 @@
+"""What one process remembers while it acts for an account. All of it may be lost: see `lane`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from trading.brokers.protocol import Activity
+from trading.execution.clock import Clock
+from trading.execution.hearing import Heard
+from trading.execution.lease import Lease
+from trading.execution.outlet import Outlet
+from trading.orders import groups
+from trading.orders.machine import News
+from trading.orders.venue import Event
+
+_TAKEN: Final = frozenset({News.ACCEPTED, News.WORKING, News.FILL})
+
+
+@dataclass(slots=True)
+class Session:
+    """One holder's time with an account.
+
+    Attributes
+    ----------
+    asked : dict
+        When the broker was last asked for an order in doubt, by the clock that only rises.
+    cancels : dict
+        Which cancel of an order was sent last, and when.
+    partly : dict
+        Since when an entry is known to have filled in part.
+    overfilled : str
+        What filled beyond what there was to leave; it halts the account.
+    inbox : deque
+        News of the stream that are not booked yet.
+    listening : bool
+        Whether the news of the broker are heard: the stream is up, or there is none.
+    reconciled : bool
+        Whether the books were compared since the news were last missed.
+    broken : list of str
+        What could not be booked since the last reconciliation.
+    """
+
+    account_id: int
+    owner_id: int | None
+    lease: Lease
+    outlet: Outlet
+    clock: Clock
+    asked: dict[int, float] = field(default_factory=dict)
+    cancels: dict[int, tuple[int, float]] = field(default_factory=dict)
+    inbox: deque[Event | Activity] = field(default_factory=deque)
+    listening: bool = False
+    reconciled: bool = False
+    partly: dict[int, float] = field(default_factory=dict)
+    overfilled: str = ""
+    broken: list[str] = field(default_factory=list)
+    busy: threading.Lock = field(default_factory=threading.Lock)
+    busy_cancelling: threading.Lock = field(default_factory=threading.Lock)
+    _not_before: dict[int, dt.datetime] = field(default_factory=dict)
+    _looked: set[int] = field(default_factory=set)
+
+    @property
+    def ready(self) -> bool:
+        """Whether positions may be opened, as far as the news of the broker go."""
+        return self.listening and self.reconciled
+
+    def put_off(self, order_id: int, until: dt.datetime, *, looked: bool = False) -> None:
+        """Send an order no sooner; `looked` when news may change that."""
+        self._not_before[order_id] = until
+        if looked:
+            self._looked.add(order_id)
+
+    def waiting(self, now: dt.datetime) -> list[int]:
+        """Return the orders that are put off."""
+        self._not_before = {one: until for one, until in self._not_before.items() if until > now}
+        return list(self._not_before)
+
+    def heard(self, heard: Heard) -> None:
+        """Take note of something that was booked, or could not be."""
+        if heard.broken and heard.fresh:
+            self.broken.append(heard.broken)
+        if heard.applied is None or not heard.fresh:
+            return
+        for order_id in self._looked:
+            self._not_before.pop(order_id, None)
+        self._looked.clear()
+        order = heard.applied.order
+        if order is None:
+            return
+        self.asked.pop(order.pk, None)
+        if heard.news == News.FILL and groups.overfilled(order):
+            self.overfilled = f"order {order.pk}: {groups.overfilled(order)}"
+        if heard.news == News.REJECTED:
+            self.outlet.heard_refusal()
+        elif heard.news in _TAKEN:
+            self.outlet.heard_acceptance()

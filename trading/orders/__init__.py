@@ -1,0 +1,1 @@
+"""Orders: what was wanted, what was sent and what the venue said."""

@@ -1,0 +1,202 @@
+"""The most that options can lose, and how many stay uncovered, whichever open orders fill. Exact.
+
+Every option is worth its exercise at its expiry, and a long one at any time before at least as
+much (it may be sold or exercised), so a long one may cover a short one that expires no later. The
+price at one expiry says nothing about the price at another: each expiry's worst counts.
+
+Shares are options in disguise: their loss ends at a gap, so a long share is the gap's floor and a
+call struck there; a short one mirrors it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from trading.ledger.book import ZERO, total
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Options of one series: `units` is contracts times multiplier, below zero when short."""
+
+    is_call: bool
+    strike: Decimal
+    expiry: dt.date
+    units: Decimal
+
+
+FOREVER: Final = dt.date.max
+"""Expiry of shares: they outlive every option."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pile:
+    """What is held, or wanted, in one underlying.
+
+    Attributes
+    ----------
+    lines : tuple of Line
+    shares : Decimal
+    spot : Decimal
+        Of a share, $.
+    gap : Decimal
+        Share of the spot that a share may lose at once.
+    cost : Decimal
+        $ that all of it costs, or is worth now; below zero for a credit.
+    """
+
+    lines: tuple[Line, ...] = ()
+    shares: Decimal = ZERO
+    spot: Decimal = ZERO
+    gap: Decimal = ZERO
+    cost: Decimal = ZERO
+
+    def plus(self, other: Pile) -> Pile:
+        """Return both together, at this one's spot."""
+        return Pile(
+            self.lines + other.lines, self.shares + other.shares, self.spot or other.spot,
+            self.gap or other.gap, self.cost + other.cost,
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Group:
+    """What ends together: strikes with their units, of calls and of puts."""
+
+    calls: dict[Decimal, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    puts: dict[Decimal, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+
+    def worst(self) -> Decimal | None:
+        """Return the least that it pays at any price; None when there is no least."""
+        if sum(self.calls.values(), ZERO) < 0:
+            return None
+        prices = {ZERO, *self.calls, *self.puts}
+        return min(self._pays(price) for price in prices)
+
+    def _pays(self, price: Decimal) -> Decimal:
+        calls = (units * max(price - strike, ZERO) for strike, units in self.calls.items())
+        puts = (units * max(strike - price, ZERO) for strike, units in self.puts.items())
+        return total((*calls, *puts))
+
+
+def worst_loss(pile: Pile) -> Decimal | None:
+    """Return the most that a pile loses against its cost, $, below zero when it must win.
+
+    None when there is no most: more short calls than anything covers.
+    """
+    floor, lines = _as_options(pile)
+    groups: dict[dt.date, _Group] = defaultdict(_Group)
+    for is_call in (True, False):
+        for line in _grouped([one for one in lines if one.is_call == is_call], is_call):
+            group = groups[line.expiry]
+            (group.calls if is_call else group.puts)[line.strike] += line.units
+    paid = [group.worst() for group in groups.values()]
+    if any(one is None for one in paid):
+        return None
+    return total((pile.cost, -floor, *(-one for one in paid if one is not None)))
+
+
+def _as_options(pile: Pile) -> tuple[Decimal, list[Line]]:
+    """Return what shares pay at least, and their options; other series with what remains."""
+    sums: dict[tuple[bool, Decimal, dt.date], Decimal] = defaultdict(Decimal)
+    for one in pile.lines:
+        sums[one.is_call, one.strike, one.expiry] += one.units
+    lines = [Line(*key, units) for key, units in sums.items() if units]
+    if not pile.shares:
+        return ZERO, lines
+    long = pile.shares > 0
+    edge = pile.spot * (1 - pile.gap if long else 1 + pile.gap)
+    lines.append(Line(long, edge, FOREVER, abs(pile.shares)))
+    return pile.shares * edge, lines
+
+
+def _grouped(lines: Sequence[Line], is_call: bool) -> list[Line]:
+    """Return the lines of one right with what covers a short one moved to its expiry.
+
+    At each expiry, the last first, longs that are not needed there are free for earlier shorts.
+    """
+    found: list[Line] = []
+    free: list[Line] = []
+    for expiry in sorted({one.expiry for one in lines}, reverse=True):
+        mine = [one for one in lines if one.expiry == expiry]
+        # What protects most is lent last: low strikes of calls, high ones of puts.
+        longs = sorted((one for one in mine if one.units > 0), key=_protects(is_call))
+        shorts = [one for one in mine if one.units < 0]
+        owed = -sum((one.units for one in shorts), ZERO)
+        kept, spare = _split(longs, owed)
+        found += [*shorts, *kept]
+        owed -= sum((one.units for one in kept), ZERO)
+        moved, free = _split(free, owed)
+        found += [Line(is_call, one.strike, expiry, one.units) for one in moved]
+        free = [*spare, *free]
+    return found + free
+
+
+def _protects(is_call: bool) -> Callable[[Line], Decimal]:
+    return lambda one: one.strike if is_call else -one.strike
+
+
+def _split(lines: Iterable[Line], units: Decimal) -> tuple[list[Line], list[Line]]:
+    """Return the first so many units of some lines, and the rest."""
+    taken: list[Line] = []
+    rest: list[Line] = []
+    for one in lines:
+        part = min(one.units, max(units, ZERO))
+        units -= part
+        if part:
+            taken.append(Line(one.is_call, one.strike, one.expiry, part))
+        if one.units > part:
+            rest.append(Line(one.is_call, one.strike, one.expiry, one.units - part))
+    return taken, rest
+
+
+def uncovered(held: Pile, orders: Iterable[Sequence[Pile]]) -> Decimal:
+    """Return the units of short options that nothing covers when the worst of the orders fill.
+
+    Each order is given by what may come of it, of which one comes true, or nothing.
+
+    By Hall's theorem shorts are covered when at no expiry those that live on outnumber the longs
+    that do. These counts add up over what is held and what fills, so each order is taken to fill
+    where that is worse. Shares cover calls, and short shares puts; what sells them fills too.
+    """
+    given = list(orders)
+    return total(_bare(held, given, is_call) for is_call in (True, False))
+
+
+def _bare(held: Pile, orders: Sequence[Sequence[Pile]], is_call: bool) -> Decimal:
+    piles = [held, *(pile for order in orders for pile in order)]
+    expiries = {one.expiry for pile in piles for one in pile.lines if one.is_call == is_call}
+    sold = total(
+        max((max(-_shares(way, is_call), ZERO) for way in order), default=ZERO) for order in orders
+    )
+    cover = _shares(held, is_call) - sold
+    if cover < 0:  # what an order brings as its own cover, others sell, or it fills a short
+        brought = total(
+            max((max(_shares(way, is_call), ZERO) for way in order), default=ZERO)
+            for order in orders
+        )
+        cover = max(cover, -brought)
+    worst = ZERO
+    for expiry in expiries:
+        short = -_alive(held, is_call, expiry) - cover
+        for order in orders:
+            ways = (-_alive(way, is_call, expiry) - max(_shares(way, is_call), ZERO)
+                    for way in order)  # fmt: skip
+            short += max((ZERO, *ways))
+        worst = max(worst, short)
+    return worst
+
+
+def _alive(pile: Pile, is_call: bool, expiry: dt.date) -> Decimal:
+    """Return long less short units of a right that live to an expiry."""
+    return total(one.units for one in pile.lines if one.is_call == is_call and one.expiry >= expiry)
+
+
+def _shares(pile: Pile, is_call: bool) -> Decimal:
+    """Return shares as what they cover: long ones calls, short ones puts."""
+    return pile.shares if is_call else -pile.shares

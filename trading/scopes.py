@@ -1,0 +1,54 @@
+"""What a switch or a limit acts on: a kind and an id, so that no floor needs a model from above."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+KINDS: Final = ("global", "user", "account", "bot", "strategy", "symbol")
+"""From the widest; a symbol stands for its underlying, on every account."""
+
+
+class Scope(NamedTuple):
+    """One switch's or limit's reach; the id of `global` is empty."""
+
+    kind: str
+    id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}" if self.id else self.kind
+
+
+EVERYTHING: Final = Scope("global")
+_OCC: Final = re.compile(r"([A-Z0-9.]{1,6})\d{6}[CP]\d{8}")
+
+
+def underlying(symbol: str) -> str:
+    """Return what an option is on; of another instrument itself."""
+    found = _OCC.fullmatch(symbol)
+    return found[1] if found else symbol
+
+
+def of_order(
+    owner: int | None, account: int, origin: str, symbols: Iterable[str]
+) -> tuple[Scope, ...]:
+    """Return all scopes that an order is in, from the widest.
+
+    Parameters
+    ----------
+    owner, account : int
+        Ids of the account's owner and of the account.
+    origin : str
+        Who made it: "bot:7" or "strategy:7" is in that scope as well.
+    symbols : iterable of str
+        Of its legs.
+    """
+    kind, _, target = origin.partition(":")
+    found = [EVERYTHING, Scope("account", str(account))]
+    if owner is not None:
+        found.insert(1, Scope("user", str(owner)))
+    if kind in ("bot", "strategy") and target:
+        found.append(Scope(kind, target))
+    found += [Scope("symbol", name) for name in sorted({underlying(one) for one in symbols})]
+    return tuple(found)

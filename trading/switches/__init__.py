@@ -1,0 +1,1 @@
+"""Switches: what stops trading, and the latch that stops it when nothing else works."""
