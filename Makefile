@@ -1,11 +1,11 @@
-# make up · make test · make lint · make bench · make assets; each does its own set-up.
+# make up · make test · make lint · make bench · make chaos · make assets; each does its own set-up.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONUNBUFFERED := 1
 
-.PHONY: up test lint bench assets chromium clean help
+.PHONY: up test lint bench chaos assets chromium clean help
 
 help:
 	@sed -n '1p' Makefile
@@ -40,7 +40,7 @@ chromium: $(VENV)/.dev
 test: $(VENV)/.dev chromium
 	@$(BIN)/python manage.py fetch_assets --dev
 	@$(BIN)/python -m quant.warm
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
@@ -57,6 +57,13 @@ $(VENV)/.bench: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+SEED ?= 1
+KILLS ?= 250
+FILLS ?= 20000
+MINUTES ?= 300
+chaos: $(VENV)/.run
+	@$(BIN)/python -W ignore manage.py chaos --seed $(SEED) --kills $(KILLS) --fills $(FILLS) --minutes $(MINUTES) $(CHAOS)
 
 clean:
 	@rm -rf $(VENV) var static/vendor node_modules

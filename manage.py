@@ -10,16 +10,17 @@ ROOT = Path(__file__).resolve().parent
 # These start the servers themselves or need none.
 WITHOUT_SERVERS = {
     "up", "help", "--help", "-h", "--version", "makemigrations", "collectstatic", "fetch_assets",
-    "spectacular", "startapp",
+    "spectacular", "startapp", "new_tool", "check_tools", "sandbox stripe", "chaos",
 }  # fmt: skip
 
 
 def servers() -> contextlib.AbstractContextManager[None]:
     """Return a context in which PostgreSQL and Redis answer, started if they must be."""
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
+    apart = {command, " ".join(sys.argv[1:3])} & WITHOUT_SERVERS
     supervised = "PULSE_SUPERVISED" in os.environ
     elsewhere = os.environ.get("PULSE_MODE") in {"test", "production"}
-    if command in WITHOUT_SERVERS or supervised or elsewhere:
+    if apart or supervised or elsewhere:
         return contextlib.nullcontext()
     from pulse.embedded import borrowed
 

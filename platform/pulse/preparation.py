@@ -38,7 +38,8 @@ def read(stamp: Path) -> str | None:
 
 def _sources(root: Path) -> Iterator[Path]:
     """Yield migrations, what seeds the demo, and the pinned versions of what others migrate."""
-    for folder in (root / "platform", root / "accounts", root / "tools_app"):
+    apps = ("platform", "accounts", "tools_app", "trading", "leaderboard")
+    for folder in (root / name for name in apps):
         yield from sorted(folder.rglob("migrations/*.py"))
     yield root / "accounts" / "demo.py"
     yield from sorted((root / "platform" / "market").glob("event*.py"))

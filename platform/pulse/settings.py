@@ -1,11 +1,13 @@
 """Settings from the environment: safe for the demo, refusing to start unsafe in production."""
 
+from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
 import django_stubs_ext
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -31,18 +33,24 @@ DEMO_DOMAIN = "pulse.example"
 
 SECRET_KEY = env.str("SECRET_KEY", default="" if PRODUCTION else DEMO_SECRET_KEY)
 KEYRING = env.str("PULSE_KEYRING", default="" if PRODUCTION else DEMO_KEYRING)
+# API keys are stored as hashes under these; outside production they follow from SECRET_KEY.
+_demo_pepper = b64encode(sha256(f"pulse.key-peppers {SECRET_KEY}".encode()).digest()).decode()
+KEY_PEPPERS = env.str("PULSE_KEY_PEPPERS", default="" if PRODUCTION else f"demo:{_demo_pepper}")
 DEBUG = env.bool("DEBUG", default=False)
 DEMO_LOGINS = env.bool("PULSE_DEMO_LOGINS", default=not PRODUCTION)
 ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"]
 )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# The address that people reach the site under, for links in messages; without it there are none.
+SITE_ADDRESS = env.str("SITE_ADDRESS", default="").rstrip("/")
 
 
 def _refuse_unsafe() -> None:
     faults = {
         "SECRET_KEY": not SECRET_KEY or SECRET_KEY == DEMO_SECRET_KEY,
         "PULSE_KEYRING": not KEYRING or KEYRING == DEMO_KEYRING,
+        "PULSE_KEY_PEPPERS": not KEY_PEPPERS or KEY_PEPPERS == KEYRING,
         "DEBUG": DEBUG,
         "PULSE_DEMO_LOGINS": DEMO_LOGINS,
         "ALLOWED_HOSTS": not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS,
@@ -73,7 +81,9 @@ else:
             "HOST": str(_postgres.sockets),
         }
     }
-DATABASES["default"]["CONN_MAX_AGE"] = 0
+# Threads of a WSGI server keep their connections (pulse.wsgi); those of ASGI come and go.
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("PULSE_CONNECTION_S", default=0)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 
@@ -87,12 +97,15 @@ CACHES = {
         "KEY_PREFIX": "cache",
     }
 }
+RATE_PREFIX = "rate"  # of the Redis keys that hold callers' rates
 
 # --- apps -------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "daphne",
     "accounts",
     "tools_app",
+    "trading",
+    "leaderboard",
     "market",
     "record",
     "pulse",
@@ -118,9 +131,10 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "pulse.logging.RequestIdMiddleware",
     "pulse.metrics.MetricsMiddleware",
+    "accounts.keys.middleware.CallerMiddleware",
     "pulse.guard.NulMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "pulse.guard.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -193,6 +207,7 @@ USERSESSIONS_TRACK_ACTIVITY = True
 EMAIL_CONFIG = env.email("EMAIL_URL", default="filemail://")
 vars().update(EMAIL_CONFIG)
 EMAIL_FILE_PATH = str(VAR_DIR / "mail")
+EMAIL_TIMEOUT = 10
 if MODE == "test":
     EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Pulse <no-reply@{DEMO_DOMAIN}>")
@@ -216,6 +231,8 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = MODE == "test"
+# Each test client loads the middleware anew; it would look at every static file each time.
+WHITENOISE_AUTOREFRESH = MODE == "test"
 MEDIA_ROOT = VAR_DIR / "media"
 
 # --- browser security -------------------------------------------------------------------------
@@ -255,7 +272,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 # --- REST -------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.keys.authentication.KeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.Entitled"],
     "DEFAULT_RENDERER_CLASSES": ["pulse.api.renderers.FiniteJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["pulse.api.parsers.HeldJSONParser"],
@@ -267,6 +287,10 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
+    "ENUM_NAME_OVERRIDES": {
+        "JobState": "record.models.Job.State",
+        "ValidationState": "tools_app.models.ValidationRun.State",
+    },
     "TITLE": "Pulse",
     "DESCRIPTION": "Live options exposures, signal tools and their records.",
     "VERSION": "1",
@@ -303,9 +327,16 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_DEFAULT_QUEUE = "bulk"
 CELERY_TASK_ROUTES = {
+    "accounts.*": {"queue": "alerts"},
     "market.*": {"queue": "live"},
     "record.answer": {"queue": "live"},
+    "tools_app.score": {"queue": "bulk"},
     "tools_app.*": {"queue": "live"},
+    "leaderboard.rank": {"queue": "execution"},  # seconds count, and long work waits in bulk
+    "leaderboard.*": {"queue": "bulk"},
+    "trading.decide": {"queue": "live"},  # it asks the tools, which that worker has loaded
+    "trading.seed_demo": {"queue": "live"},
+    "trading.*": {"queue": "execution"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
@@ -315,7 +346,68 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "record.sweep_jobs", "schedule": 15.0},
     "prune-record": {"task": "record.prune", "schedule": 3600.0},
     "heartbeat": {"task": "record.heartbeat", "schedule": 15.0},
+    "watch-risk": {"task": "trading.watch_risk", "schedule": 5.0},
+    "rank-bots": {"task": "leaderboard.rank", "schedule": 2.0},
+    "note-places": {
+        "task": "leaderboard.note_places",
+        "schedule": crontab(hour=0, minute=0),
+    },
+    "publish-heads": {"task": "leaderboard.publish_heads", "schedule": 600.0},
+    "find-likenesses": {
+        "task": "leaderboard.find_likenesses",
+        "schedule": crontab(hour=2, minute=41),
+    },
+    "follow-paper-markets": {"task": "trading.follow_markets", "schedule": 30.0},
+    "score-tools": {"task": "tools_app.score", "schedule": 60.0},
+    "send-due-alerts": {"task": "accounts.send_due_alerts", "schedule": 2.0},
+    "prune-alerts": {"task": "accounts.prune_alerts", "schedule": 3600.0},
+    "end-grants": {"task": "accounts.end_grants", "schedule": 60.0},
+    "reconcile-stripe": {
+        "task": "accounts.stripe_reconcile",
+        "schedule": crontab(hour=3, minute=17),
+    },
 }
+if DEMO_LOGINS and not PRODUCTION:
+    CELERY_BEAT_SCHEDULE["seed-demo-strategy"] = {"task": "trading.seed_demo", "schedule": 60.0}
+
+# --- execution: the latch of this host, which stops sending without a database ------------------
+PULSE_LATCH = env.str("PULSE_LATCH", default=str(VAR_DIR / "latch.json"))
+
+# --- tools of third parties ---------------------------------------------------------------------
+TOOL_ANSWER_S = env.float("PULSE_TOOL_ANSWER_S", default=3.0)  # for one answer
+TOOL_START_S = env.float("PULSE_TOOL_START_S", default=10.0)  # for its process to import it
+TOOL_MEMORY_MB = env.int("PULSE_TOOL_MEMORY_MB", default=2048)  # address space of its process
+TOOL_FAULTS = env.int("PULSE_TOOL_FAULTS", default=3)  # in a row, after which it rests
+TOOL_PAUSE_S = env.float("PULSE_TOOL_PAUSE_S", default=30.0)  # its first rest, then doubled
+
+# --- brokers: practice accounts and real money have other addresses (`manage.py sandbox NAME`) ---
+ALPACA_PAPER_BASE = env.str("ALPACA_PAPER_BASE", default="https://paper-api.alpaca.markets")
+ALPACA_LIVE_BASE = env.str("ALPACA_LIVE_BASE", default="https://api.alpaca.markets")
+ALPACA_DATA_KEY = env.str("ALPACA_DATA_KEY", default="")  # of the house, for `manage.py record`
+ALPACA_DATA_SECRET = env.str("ALPACA_DATA_SECRET", default="")
+ALPACA_DATA_BASE = env.str("ALPACA_DATA_BASE", default="https://data.alpaca.markets")
+ALPACA_DATA_STREAM = env.str("ALPACA_DATA_STREAM", default="wss://stream.data.alpaca.markets")
+ALPACA_STOCK_FEED = env.str("ALPACA_STOCK_FEED", default="iex")  # or sip
+ALPACA_OPTION_FEED = env.str("ALPACA_OPTION_FEED", default="indicative")  # or opra
+TRADIER_PAPER_BASE = env.str("TRADIER_PAPER_BASE", default="https://sandbox.tradier.com")
+TRADIER_LIVE_BASE = env.str("TRADIER_LIVE_BASE", default="https://api.tradier.com")
+
+# --- Stripe: whole or not at all (accounts.billing.config) --------------------------------------
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
+STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")  # two, while one is replaced
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="").rstrip("/")  # of the stand-in
+STRIPE_PAGES = env.list(
+    "STRIPE_PAGES", default=["https://checkout.stripe.com", "https://billing.stripe.com"]
+)
+STRIPE_TAX = env.bool("STRIPE_TAX", default=False)  # Stripe computes and collects taxes
+if not PRODUCTION and STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_")):
+    raise ImproperlyConfigured(
+        "STRIPE_SECRET_KEY is a live key: it belongs in production mode alone"
+    )
+
+# --- trading ------------------------------------------------------------------------------------
+LIVE_TRADING = env.bool("PULSE_LIVE_TRADING", default=False)  # real money; off until turned on
+LEGACY_PDT_BROKERS = env.list("PULSE_LEGACY_PDT_BROKERS", default=[])  # that count day trades still
 
 # --- logging ----------------------------------------------------------------------------------
 from pulse.logging import configure as _configure_logging  # noqa: E402

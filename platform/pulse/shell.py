@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from market import selectors
+from market.reach import reach_of
 from market.views import chosen_symbol
 from tools_app import selectors as tools
 
@@ -19,7 +20,7 @@ def market_of(
     known = selectors.symbols()
     symbol = symbol or chosen_symbol(request, known)
     if quote is None and symbol is not None:
-        quote = selectors.quote_payload(symbol)
+        quote = selectors.quote_payload(symbol, reach_of(request.user))
     return {"symbols": [item["symbol"] for item in known], "symbol": symbol, "quote": quote}
 
 
@@ -32,7 +33,26 @@ def palette(request: HttpRequest) -> list[dict[str, str]]:
         ("Volatility surface", "market:surface_home", "g v"),
         ("Data quality", "market:quality_home", ""),
         ("Tools", "tools:catalogue", "g t"),
+        ("Scorecards of the tools", "tools:scorecards", ""),
+        ("Validation lab", "tools:lab", ""),
+        ("Optimizer lab", "tools:optimizer", ""),
+        ("Accounts", "trading:home", ""),
+        ("Orders", "trading:orders", "g o"),
+        ("New order", "trading:ticket", "g n"),
+        ("Positions", "trading:positions", ""),
+        ("Trade history", "trading:history", ""),
+        ("Ledger", "trading:ledger", ""),
+        ("Risk and kill switch", "trading:risk", "g r"),
+        ("Broker connections", "trading:connections", ""),
+        ("Leaderboard", "bots:board", "g l"),
+        ("Compare two bots", "bots:compare", ""),
+        ("How ranking works", "bots:rules", ""),
+        ("Strategies", "strategies:home", ""),
+        ("Bots", "bots:home", ""),
         ("Feeds and replay", "market:feed", "g f"),
+        ("Alerts", "accounts:alerts", "g a"),
+        ("API keys", "accounts:keys", ""),
+        ("Billing", "accounts:billing", ""),
         ("REST API", "api-docs", ""),
         ("Conventions of the numbers", "conventions", ""),
         ("Licences", "licences", ""),

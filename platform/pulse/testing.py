@@ -20,6 +20,8 @@ def _start_private_servers() -> None:
     xdist workers inherit the folder from their controller and start nothing.
     """
     os.environ["PULSE_MODE"] = "test"
+    # What a developer has installed is not under test; a test that brings a tool says so.
+    os.environ["PULSE_THIRD_PARTY_TOOLS"] = "0"
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
     var = Path(tempfile.mkdtemp(prefix="pulse-test-"))

@@ -3,6 +3,7 @@
 import "./base.js";
 import "./wire/connection.js";
 import "./wire/quote.js";
+import "./wire/delayed.js";
 import "./ui/shortcuts.js";
 import "./lib/pause.js";
 

@@ -13,7 +13,7 @@ function closeMenus(except) {
 document.addEventListener("click", (event) => {
   closeMenus(event.target.closest("details.menu"));
   const button = event.target.closest("[data-copy]");
-  if (button) copy(button.dataset.copy);
+  if (button) copy(button.dataset.copy, button.dataset.copied);
 });
 
 document.addEventListener("keydown", (event) => {
@@ -24,12 +24,12 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
-async function copy(text) {
+async function copy(text, told = "Copied. It asks with your session or an API key.") {
   try {
     await navigator.clipboard.writeText(text);
-    toast("Copied. It asks with your session or an API key.");
+    toast(told);
   } catch {
-    toast(`Copying is not allowed here. The call is: ${text}`);
+    toast(`Copying is not allowed here. Mark it yourself: ${text}`);
   }
 }
 

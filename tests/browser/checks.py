@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, Response
+from playwright.sync_api import BrowserContext, Page, Response, ViewportSize
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTHS = (320, 390, 768, 1280)
+SHAPES: tuple[ViewportSize, ...] = (
+    {"width": 1280, "height": 900},
+    {"width": 390, "height": 844},
+)
+"""A desk and a phone."""
 POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -28,8 +34,16 @@ window.pulseViolations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
   pulseViolations.push(`${event.violatedDirective} ${event.blockedURI} ${event.lineNumber}`));
 window.pulseShift = 0;
+window.pulseMoved = [];
 new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) pulseShift += entry.value;
+  for (const entry of list.getEntries()) {
+    if (entry.hadRecentInput) continue;
+    pulseShift += entry.value;
+    const moved = entry.sources.map(({ node, previousRect: from, currentRect: to }) =>
+      `${(node?.outerHTML ?? node?.textContent ?? "gone").slice(0, 120)}: ${from.x},${from.y} ` +
+      `${from.width}x${from.height} to ${to.x},${to.y} ${to.width}x${to.height}`);
+    pulseMoved.push(`${entry.value.toFixed(4)} at ${entry.startTime.toFixed(0)} ms`, ...moved);
+  }
 }).observe({ type: "layout-shift", buffered: true });
 """
 SMALL_TEXT = """() => {
@@ -133,6 +147,36 @@ def axe_faults(page: Page) -> list[str]:
         for rule in result["violations"]
         for node in rule["nodes"][:4]
     ]
+
+
+def sound(
+    watched: Watched, *, shapes: Sequence[ViewportSize] = SHAPES, sizes: bool = True,
+    overflow: bool = True,
+) -> None:  # fmt: skip
+    """Assert what holds for every page that is open, at every width.
+
+    Sizes and overflow do not depend on the theme, so one theme needs them. What the console may
+    say depends on the page: a refused form is an error there.
+    """
+    page = watched.page
+    for shape in shapes:
+        page.set_viewport_size(shape)
+        page.wait_for_timeout(60)
+        assert axe_faults(page) == []
+        if sizes:
+            assert page.evaluate(SMALL_TEXT) == []
+            assert page.evaluate(SMALL_TARGETS) == []
+    assert page.evaluate(UNNAMED) == []
+    assert page.evaluate(WITHOUT_TABLE) == []
+    if overflow:
+        assert overflows(page) == {}
+    assert page.evaluate("() => pulseViolations") == []
+    assert watched.foreign == []
+
+
+def moved(page: Page) -> str:
+    """What moved on a page by itself, for the message of a test that fails."""
+    return "\n".join(page.evaluate("() => pulseMoved"))
 
 
 def overflows(page: Page, *, height: int = 900) -> dict[int, int]:

@@ -26,15 +26,18 @@ from .chromium import FLAGS, REMEDY, find_chromium
 
 HERE = Path(__file__).resolve().parent
 START_WITHIN_S = 60.0
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 
 @dataclass
 class Site:
-    """The running site: where it is, who is signed in, and what it is told."""
+    """The running site: where it is, who is signed in, what the labs ran, what it is told."""
 
     address: str
     cookie: str
     sessions: dict[str, str]
+    lab: dict[str, int]
+    searches: dict[str, int]
     state: Path
     commands: IO[str]
 
@@ -44,7 +47,26 @@ class Site:
 
     def append(self, channel: str, key: str, data: dict[str, Any]) -> None:
         """Publish one event of a log channel."""
-        self.commands.write(json.dumps({"channel": channel, "key": key, "data": data}) + "\n")
+        self._tell({"channel": channel, "key": key, "data": data})
+
+    def work(self, run: int, lab: str = "lab") -> None:
+        """Let a worker take the jobs of a validation, or of a search."""
+        self._tell({"work": run, "lab": lab})
+
+    def sell(self, **values: str) -> None:
+        """Let billing use a stand-in for Stripe; without values it is off again."""
+        self._tell({"stripe": values})
+
+    def rank(self) -> None:
+        """Let a worker bring the boards up to now."""
+        self._tell({"rank": True})
+
+    def do_promised(self) -> None:
+        """Let a worker do what billing has promised."""
+        self._tell({"outbox": True})
+
+    def _tell(self, command: dict[str, Any]) -> None:
+        self.commands.write(json.dumps(command) + "\n")
         self.commands.flush()
 
     def sign_in(self, context: BrowserContext, who: str) -> None:
@@ -77,7 +99,7 @@ def wait_until_served(address: str, process: subprocess.Popen[str]) -> None:
 def site() -> Iterator[Site]:
     port = free_port()
     address = f"http://localhost:{port}"
-    log = (Path(os.environ["PULSE_VAR"]) / "browser-site.log").open("w")
+    log = (Path(os.environ["PULSE_VAR"]) / f"browser-site-{WORKER}.log").open("w")
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", str(HERE / "site.py"), str(port)],
         stdin=subprocess.PIPE,
@@ -91,7 +113,7 @@ def site() -> Iterator[Site]:
     if not told:
         pytest.fail(f"the site did not start: {Path(log.name).read_text()[-2000:]}")
     wait_until_served(address, process)
-    state = Path(os.environ["PULSE_VAR"]) / "browser-state.json"
+    state = Path(os.environ["PULSE_VAR"]) / f"browser-state-{WORKER}.json"
     yield Site(address, state=state, commands=process.stdin, **json.loads(told))
     process.terminate()
     with suppress(subprocess.TimeoutExpired):

@@ -155,9 +155,11 @@ def series(symbol: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def quote(symbol: str, *, stale: bool = False) -> dict[str, Any]:
+def quote(symbol: str, *, stale: bool = False, delay_s: int = 0) -> dict[str, Any]:
+    seen = NOW - timedelta(seconds=delay_s)
     return {
-        **head(symbol), "name": NAMES[symbol], "time": iso(NOW), "received": iso(NOW),
+        **head(symbol), "name": NAMES[symbol], "time": iso(seen), "delayed_s": delay_s,
+        "received": None if delay_s else iso(NOW),
         "bid": SPOT - 0.01, "ask": SPOT + 0.01, "last": SPOT, "prev_close": 511.02,
         "change": SPOT - 511.02, "change_pct": (SPOT / 511.02 - 1) * 100,
         "session": {"date": "2026-11-20", "open": iso(OPEN), "close": iso(OPEN.replace(hour=16)),
@@ -168,19 +170,74 @@ def quote(symbol: str, *, stale: bool = False) -> dict[str, Any]:
 
 
 @cache
-def prices(symbol: str = "SPY") -> dict[str, Any]:
+def prices(symbol: str = "SPY", last: int = 302) -> dict[str, Any]:
     rng = np.random.default_rng(3)
     steps = rng.normal(0, 0.00035, 302)
     close = SPOT * np.exp(np.cumsum(steps) - np.sum(steps))
     before = np.concatenate([[511.4], close[:-1]])
     wiggle = np.abs(rng.normal(0, 0.12, 302))
     times = [iso(OPEN + timedelta(minutes=i + 1)) for i in range(302)]
-    return {
-        **head(symbol), "date": "2026-11-20", "time": times, "open": before.tolist(),
+    columns = {
+        "time": times, "open": before.tolist(),
         "high": (np.maximum(before, close) + wiggle).tolist(),
         "low": (np.minimum(before, close) - wiggle).tolist(), "close": close.tolist(),
         "volume": np.round(rng.uniform(2e4, 9e4, 302)).tolist(),
     }  # fmt: skip
+    return {
+        **head(symbol), "date": "2026-11-20",
+        **{name: values[:last] for name, values in columns.items()},
+    }  # fmt: skip
+
+
+def followed(**more: Any) -> dict[str, Any]:
+    return {
+        "horizon": {"value": 30, "unit": "minutes"}, "usual_move": 0.002, "stop": 512.1,
+        "target": 515.0, "done": True, "result": "horizon", "rows": 30, "price": 513.0,
+        "gain": 0.0012, "best": 0.002, "worst": -0.001, "stop_row": None, "target_row": None,
+        **more,
+    }  # fmt: skip
+
+
+OUTCOMES = (
+    followed(done=False, result=None),
+    followed(result="stop", stop_row=12, gain=-0.0031),
+    followed(),
+    followed(result="target", target_row=7, gain=0.0034),
+    followed(result="unknown", gain=None),
+    None,
+)
+
+
+def records() -> Any:
+    """Records of simulated and of replayed sessions: (tool, source, record, newest session)."""
+    from datetime import date
+
+    from tools_app.costs import BY_KIND
+    from tools_app.models import Scorecard
+    from tools_app.registry import catalogue
+    from tools_app.scorecards import Record
+
+    for tool in catalogue():
+        for source, sessions in (("simulated", 320), ("replayed", 24)):
+            if source == "replayed" and tool.id > 20:
+                continue
+            rng = np.random.default_rng(tool.id * 7 + sessions)
+            n = sessions * (1 + tool.id % 3) // 2 if tool.id % 9 else 0
+            score = rng.uniform(0.5, 1.0, n)
+            edge = 0.28 if tool.id in (3, 6, 15) else 0.0
+            if tool.slug == "gamma-wall-pin-collapse":
+                edge = 0.35
+            steps = rng.standard_normal((n, 4)) / 2.0 + edge * np.array([0.6, 0.3, 0.1, 0.0])
+            move = steps.sum(axis=1)
+            session = np.sort(rng.integers(sessions, size=n))
+            if tool.id == 15:
+                move -= 2.0 * (session > 200)
+            yield tool.id, Scorecard.Source(source), Record(
+                session=session, score=score, gain=2e-3 * move, move=move,
+                base_share=np.full(n, 0.502), base_move=np.full(n, 0.004),
+                quarters=np.cumsum(steps, axis=1), quarter_rows=(8, 15, 23, 30),
+                base_rows=390 * sessions, sessions=sessions, cost=BY_KIND[tool.kind],
+            ), date(2026, 11, 19)  # fmt: skip
 
 
 def signals() -> list[dict[str, Any]]:
@@ -200,6 +257,7 @@ def signals() -> list[dict[str, Any]]:
                 **head(), "time": iso(at), "score": round(0.5 + 0.4 * abs(math.sin(index)), 3),
                 "threshold": 0.5, "side": (1, -1, 0)[index % 3], "price": SPOT - index * 0.13,
                 "reasons": reasons(tool.tier.value),
+                "outcome": OUTCOMES[index % len(OUTCOMES)],
             }
         )  # fmt: skip
     return found

@@ -25,7 +25,9 @@ PAGES = {
     "conventions": "/conventions/",
     "tools": "/tools/",
     "tool": "/tools/gamma-wall-pin-collapse/",
+    "lab": "/tools/lab/",
     "feeds": "/feed/",
+    "leaderboard": "/leaderboard/",
 }
 SETTLE_MS = 2500
 

@@ -78,7 +78,14 @@ def test_the_palette_says_when_nothing_matches_and_closes(page):
 
 @pytest.mark.parametrize(
     ("key", "path"),
-    [("e", "/exposure/SPY/"), ("c", "/chain/SPY/"), ("t", "/tools/"), ("f", "/feed/")],
+    [
+        ("e", "/exposure/SPY/"),
+        ("c", "/chain/SPY/"),
+        ("t", "/tools/"),
+        ("l", "/leaderboard/"),
+        ("f", "/feed/"),
+        ("a", "/account/alerts/"),
+    ],
 )
 def test_two_keys_go_to_a_page(page, key, path):
     page.keyboard.press("g")

@@ -14,6 +14,7 @@ COMPOSE = Path(__file__).resolve().parents[2] / "docker" / "compose.yaml"
 NEEDED = {
     "SECRET_KEY": "x",
     "PULSE_KEYRING": "a:b",
+    "PULSE_KEY_PEPPERS": "a:b",
     "ALLOWED_HOSTS": "pulse.test",
     "EMAIL_URL": "smtp://mail:25",
     "POSTGRES_PASSWORD": "x",

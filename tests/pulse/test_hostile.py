@@ -34,6 +34,11 @@ def execute(client: Client, body: str):
         ("/api/v1/market/GOOG%00/chain", 400),
         ("/api/v1/market/GOOG/bars?end=0001-01-01T00:00:00Z", 400),
         ("/api/v1/nothing-here", 404),
+        (f"/api/v1/orders/{MANY_NINES}", 404),
+        (f"/api/v1/accounts/{MANY_NINES}", 404),
+        (f"/api/v1/orders?account={MANY_NINES}", 400),
+        ("/api/v1/fills?symbol=%00", 400),
+        ("/api/v1/orders?since=0001-01-01T00:00:00Z", 200),
         ("/api/schema/?version=%0a", 200),
         ("/feed/?x=%00", 400),
     ],
@@ -48,7 +53,7 @@ def test_addresses(pro, path, status):
 @pytest.mark.parametrize("position", ["abc", "NaN", "1e9999", "9999-99-99", "9" * 40, "-1"])
 def test_a_cursor_that_the_house_did_not_make_is_a_404(pro, position):
     cursor = base64.b64encode(f"p={position}&r=1".encode()).decode()
-    for path in ("signals", "jobs"):
+    for path in ("signals", "jobs", "orders", "fills"):
         assert pro.get(f"/api/v1/{path}?cursor={cursor}").status_code == 404
 
 
@@ -69,7 +74,7 @@ def test_text_that_no_table_holds_is_refused(pro, body):
 
 
 def test_whole_surrogate_pairs_are_text_like_any_other(pro):
-    answer = execute(pro, '{"tool_id": 99, "symbol": "\\ud83d\\ude00"}')
+    answer = execute(pro, '{"tool_id": 10000, "symbol": "\\ud83d\\ude00"}')
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["path"] == "/tool_id"
 

@@ -12,7 +12,7 @@ import pytest
 from quant import warm
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("numba", "llvmlite", "QuantLib", "arch", "statsmodels", "torch")
+HEAVY = ("numba", "llvmlite", "QuantLib", "arch", "statsmodels", "torch", "alpaca")
 WEB = f"""
 import os, sys
 sys.path[:0] = [{str(ROOT / "platform")!r}, {str(ROOT)!r}]
@@ -35,7 +35,7 @@ def run(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_web_process_loads_no_compiler_and_no_model_library():
+def test_the_web_process_loads_no_compiler_no_model_library_and_no_broker():
     assert run(WEB) == ""
 
 

@@ -50,6 +50,7 @@ class Operation:
     answers: list[tuple[str, str]]
     curl: str
     tag: str
+    scope: str
 
 
 def kind_of(schema: dict[str, Any]) -> str:
@@ -82,9 +83,15 @@ def body_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[Fie
     ]
 
 
-def curl_of(verb: str, path: str, fields: list[Field]) -> str:
-    """Return a command line that calls the operation."""
-    parts = ["curl"]
+def scope_of(operation: dict[str, Any]) -> str:
+    """Return the scope that a key needs for an operation; nothing where no key will do."""
+    found = (scheme["apiKey"] for scheme in operation.get("security", []) if "apiKey" in scheme)
+    return "".join(next(found, []))
+
+
+def curl_of(verb: str, path: str, fields: list[Field], *, key: bool) -> str:
+    """Return a command line that calls the operation, with a key where one will do."""
+    parts = ["curl", '-H "X-API-Key: $PULSE_KEY"'] if key else ["curl"]
     if verb != "get":
         parts.append(f"-X {verb.upper()}")
     bodies = [field for field in fields if field.where == "body"]
@@ -118,9 +125,12 @@ def operations(document: dict[str, Any]) -> list[Operation]:
                 (code, item.get("description", "")) for code, item in raw["responses"].items()
             ]
             tag = path.removeprefix("/api/v1/").split("/")[0]
-            curl = curl_of(verb, path, fields)
+            scope = scope_of(raw)
+            curl = curl_of(verb, path, fields, key=bool(scope))
             anchor = raw["operationId"]
-            found.append(Operation(verb, path, anchor, summary, says, fields, answers, curl, tag))
+            found.append(
+                Operation(verb, path, anchor, summary, says, fields, answers, curl, tag, scope)
+            )
     return found
 
 

@@ -45,6 +45,15 @@ class PulseChart extends HTMLElement {
     this.#marks();
   }
 
+  /** Draw what the server has put in place of the data that was there. */
+  reload() {
+    const source = document.getElementById(this.dataset.source);
+    if (!this.series || !source) return;
+    this.data = JSON.parse(source.textContent);
+    this.series.setData(this.data.bars);
+    this.#marks();
+  }
+
   #draw() {
     this.querySelector(".fallback")?.remove();
     const { createChart, CandlestickSeries, createSeriesMarkers } = this.lib;

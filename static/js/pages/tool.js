@@ -7,11 +7,11 @@ import { followSignals, onSignal } from "../wire/signals.js";
 const root = document.querySelector("[data-tool]");
 const chart = document.querySelector("pulse-chart");
 if (root) {
-  const { tool, channel, live: symbol } = root.dataset;
+  const { tool, channel, symbol, live } = root.dataset;
   const fits = (signal) => signal.tool.slug === tool && signal.symbol === symbol;
   onSignal((signal) => {
     if (!fits(signal)) return;
-    chart?.mark(signal);
+    if (live) chart?.mark(signal); // a delayed chart has no minute for it yet
     document.getElementById("newer").hidden = false;
   });
   followSignals([channel]);

@@ -3,7 +3,7 @@
 import { setPaused, isPaused } from "../lib/pause.js";
 
 const OFF = "pulse-keys-off";
-const GO = { d: "/dashboard/", e: "/exposure/", c: "/chain/", v: "/surface/", t: "/tools/", f: "/feed/" };
+const GO = { d: "/dashboard/", e: "/exposure/", c: "/chain/", v: "/surface/", t: "/tools/", l: "/leaderboard/", f: "/feed/", o: "/trading/orders/", r: "/trading/risk/", n: "/trading/ticket/", a: "/account/alerts/" };
 const GO_MS = 1200;
 const ROWS = "#signal-log li, .table tbody tr, .tool-grid > li";
 let went = 0;

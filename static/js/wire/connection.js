@@ -12,7 +12,9 @@ function show({ state, text }) {
   if (!pill) return;
   pill.dataset.state = state;
   const words = pill.querySelector(".pill-text");
-  if (words.textContent !== text) words.textContent = text;
+  // Where the market is shown late, an open connection alone makes nothing live.
+  const says = state === "live" ? (pill.dataset.connected ?? text) : text;
+  if (words.textContent !== says) words.textContent = says;
 }
 
 document.addEventListener("live:status", (event) => show(event.detail));

@@ -1,6 +1,9 @@
 /**
  * Server-drawn parts that follow a state channel: each event asks htmx for the parts again, at
  * most once in `everyMs`, and not while paused or hidden. Without a socket it asks every 5 s.
+ *
+ * What happens between the page and its socket is told by the next event. Where events are
+ * `seldom`, nobody should wait for that one: the parts are asked for once at the start.
  */
 
 import { live } from "../live/live.js";
@@ -9,13 +12,13 @@ import { isPaused, onPause } from "../lib/pause.js";
 
 const POLL_MS = 5000;
 
-export function refreshOn(channel, everyMs) {
+export function refreshOn(channel, everyMs, { seldom = false } = {}) {
   const source = document.getElementById("refresh");
   if (!source) return;
   let last = Date.now();
   let timer = null;
   let wanted = false;
-  let first = true; // what the page already shows
+  let first = !seldom; // what the page already shows
 
   async function ask() {
     timer = null;

@@ -38,7 +38,9 @@ class Command(BaseCommand):
         except AlreadyRunningError:
             state = supervisor.read_state(settings.VAR_DIR) or {}
             raise CommandError(
-                f"Pulse already runs here: {state.get('address') or 'see its terminal'}"
+                f"Pulse already runs here: {state['address']}"
+                if state.get("address")
+                else "Another command of this checkout has the servers on; let it end, or stop it."
             ) from None
         except (supervisor.StepFailedError, ServerFailedError) as error:
             raise CommandError(str(error)) from None
@@ -75,7 +77,7 @@ class Command(BaseCommand):
             stamp.write_text(now)
 
     def start_others(self, house: Supervisor, options: dict[str, Any]) -> None:
-        """Start the workers, the beat and the feeds."""
+        """Start the workers, the beat, execution and the feeds."""
         # The web is served meanwhile; once compiled, this takes two seconds.
         house.run_through("numerics", sys.executable, "-m", "quant.warm", seconds=STEP_S)
         if house.stopping:
@@ -88,6 +90,8 @@ class Command(BaseCommand):
         house.add("quick", *worker, "-Q", quick, "-P", "threads", "-c", "4", "-n", "quick@%h")
         house.add("bulk", *worker, "-Q", "bulk,ml", "-P", "solo", "-n", "bulk@%h")
         house.add("beat", *celery, "beat", "--loglevel", "WARNING", "--pidfile", "")
+        house.add("execute", *MANAGE, "execute")
+        house.add("watchdog", *MANAGE, "execute", "--watchdog")
         if not options["no_feed"]:
             house.add(
                 "feed", *MANAGE, "feed", "--source", "simulator",
