@@ -10,7 +10,14 @@ import shutil
 import subprocess
 import sys
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The shell has Chromium's engine without its windows, and starts and draws in a third less time.
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 REMEDY = (
     "No Chromium was found. Install it (Debian: apt-get install chromium) or name one in CHROMIUM."
 )
@@ -40,14 +47,16 @@ def install() -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     quiet = [apt, "-qq", "-o", "Dpkg::Use-Pty=0"]
     subprocess.run([*quiet, "update"], check=True, env=environment)
-    packages = ["chromium", "fonts-dejavu-core"]
-    done = subprocess.run(
-        [*quiet, "install", "-y", "--no-install-recommends", *packages],
-        check=False,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-    )
-    if done.returncode or find_chromium() is None:
+    for package in ("chromium-headless-shell", "chromium"):  # older releases lack the first
+        done = subprocess.run(
+            [*quiet, "install", "-y", "--no-install-recommends", package, "fonts-dejavu-core"],
+            check=False,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
+        if done.returncode == 0:
+            break
+    if find_chromium() is None:
         raise SystemExit(REMEDY)
 
 
