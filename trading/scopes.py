@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from market import occ
+
 KINDS: Final = ("global", "user", "account", "bot", "strategy", "symbol")
-"""From the widest; a symbol stands for its underlying, on every account."""
+"""From the widest; a symbol stands for all options on it (SPX for SPXW too), or for a root's."""
 
 
 class Scope(NamedTuple):
@@ -24,10 +26,21 @@ EVERYTHING: Final = Scope("global")
 _OCC: Final = re.compile(r"([A-Z0-9.]{1,6})\d{6}[CP]\d{8}")
 
 
+def named(kind: str, target: str) -> Scope:
+    """Return the scope that somebody names; a symbol in small letters is the same symbol."""
+    return Scope(kind, target.strip().upper() if kind == "symbol" else target)
+
+
 def underlying(symbol: str) -> str:
-    """Return what an option is on; of another instrument itself."""
+    """Return what an option is on, by the rule of its root; of another instrument itself."""
     found = _OCC.fullmatch(symbol)
-    return found[1] if found else symbol
+    return occ.rule(found[1]).underlying if found else symbol
+
+
+def options_on(target: str) -> str:
+    """Return the pattern of the options that a symbol's scope holds: of all its roots."""
+    roots = {target} | {root for root, one in occ.ROOTS.items() if one.underlying == target}
+    return f"^({'|'.join(map(re.escape, sorted(roots)))})[0-9]?[0-9]{{6}}[CP][0-9]{{8}}$"
 
 
 def of_order(
@@ -50,5 +63,11 @@ def of_order(
         found.insert(1, Scope("user", str(owner)))
     if kind in ("bot", "strategy") and target:
         found.append(Scope(kind, target))
-    found += [Scope("symbol", name) for name in sorted({underlying(one) for one in symbols})]
+    found += [Scope("symbol", name) for name in sorted({n for s in symbols for n in _names(s)})]
     return tuple(found)
+
+
+def _names(symbol: str) -> set[str]:
+    """Return the symbols whose scopes hold an instrument: what it is on, and its root's."""
+    found = _OCC.fullmatch(symbol)
+    return {underlying(symbol), found[1]} if found else {symbol}

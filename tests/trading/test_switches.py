@@ -113,6 +113,24 @@ def test_an_order_is_in_every_scope_from_the_widest():
     assert [str(one) for one in of_order(None, 5, "user", [])] == ["global", "account:5"]
 
 
+INDEXES = {
+    "SPX": ("SPX", "SPXW"), "NDX": ("NDX", "NDXP"), "RUT": ("RUT", "RUTW"),
+    "VIX": ("VIX", "VIXW"), "AAPL": ("AAPL", "AAPL1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_a_symbol_holds_the_options_of_all_its_roots(name: str):
+    for root in INDEXES[name]:
+        option = f"{root}261218C00500000"
+        found = of_order(None, 5, "user", [option])
+        assert {Scope("symbol", name), Scope("symbol", root)} <= set(found)
+        assert underlying(option) == name
+    assert Scope("symbol", INDEXES[name][1]) not in of_order(
+        None, 5, "user", [f"{name}261218C00500000"]
+    )
+
+
 # --- switches in the database -------------------------------------------------------------------
 
 
@@ -181,6 +199,26 @@ def test_a_scope_holds_what_is_in_it(desk: Desk, new_desk, scope, stopped):
     assert found == stopped
     whole = kind in ("account", "user")
     assert (desk.standing == Standing.HALTED) == whole
+
+
+@real
+@pytest.mark.parametrize(
+    ("target", "stopped"), [("SPX", {"a", "b"}), ("SPXW", {"b"}), ("VIX", {"c"}), ("W", set())]
+)
+def test_an_index_stops_what_works_and_what_waits_of_all_its_roots(desk: Desk, target, stopped):
+    desk.live()
+    options = {"a": "SPX", "b": "SPXW", "c": "VIXW"}
+    for name, root in options.items():
+        sent(desk, name, symbol=f"{root}261218C00500000", price="3")
+    press.press(Scope("symbol", target), actor="user 1", reason="test")
+    assert {one for one in "abc" if desk.order(one).state == "cancel_pending"} == stopped
+    posts = len(desk.venue.posts)
+    for name, root in options.items():
+        desk.place(f"{name} again", symbol=f"{root}261218C00500000", price="3")
+    desk.turn(5)
+    left = {name for name in options if desk.order(f"{name} again").state == "accepted"}
+    assert left == set(options) - stopped
+    assert len(desk.venue.posts) == posts + len(left)
 
 
 @real
@@ -268,7 +306,7 @@ def test_the_command_needs_neither_database_nor_redis_and_says_what_it_could_not
     """It sets the latch before it waits for anything."""
     path = tmp_path / "latch.json"
     done = kill(
-        "--scope", "user:7", "--scope", "symbol:SPY", latch=path,
+        "--scope", "user:7", "--scope", "symbol:spy", latch=path,
         DATABASE_URL="postgres://127.0.0.1:1/pulse", REDIS_URL=f"unix://{tmp_path}/nowhere",
     )  # fmt: skip
     assert done.returncode == 1, done.stderr

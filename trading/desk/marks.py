@@ -13,6 +13,7 @@ from market import occ, selectors
 from market.clock import from_ns
 from market.kept import Kept, indexed
 from market.reach import Reach
+from trading.scopes import underlying
 
 _DIGITS: Final = 6
 
@@ -27,14 +28,6 @@ class Mark:
 
 
 NOTHING: Final = Mark(None, None)
-
-
-def underlying(symbol: str) -> str:
-    """Return whose market an instrument is on, by the rule of its root."""
-    try:
-        return occ.rule(occ.parse(symbol).root).underlying
-    except occ.OccError:
-        return symbol
 
 
 class Marks:

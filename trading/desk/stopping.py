@@ -13,7 +13,7 @@ from trading.desk import reading
 from trading.desk.payloads import Payload, iso
 from trading.ledger.book import LedgerError
 from trading.models import Switch
-from trading.scopes import EVERYTHING, KINDS, Scope
+from trading.scopes import EVERYTHING, KINDS, Scope, named
 from trading.switches import press
 from trading.switches.models import SwitchState
 from trading.switches.press import Report
@@ -59,7 +59,7 @@ def scope_of(user: User, kind: str, target: str) -> Scope:
         if account is not None:
             return Scope("account", str(account.pk))
     if _is_operator(user) and kind in KINDS and (kind == "global") == (not target):
-        return Scope(kind, target[:64])
+        return named(kind, target[:64])
     raise LedgerError("scope", NO_SCOPE)
 
 

@@ -23,7 +23,7 @@ from trading.orders.intents import Intent
 from trading.risk import greeks, limits, markets
 from trading.risk.facts import Book, Facts, Ground, Holding, Leg, Sensitivity, Standing, Stop
 from trading.risk.glance import Glance, OrderRow, glance
-from trading.risk.history import day_trades, underlying_of
+from trading.risk.history import day_trades
 from trading.risk.markets import Seen
 from trading.risk.pending import OpenOrder, closes, grouped
 
@@ -67,7 +67,8 @@ def facts_of(account: Account, intent: Intent, now: dt.datetime, *, among: Among
     names = list(dict.fromkeys(
         markets.instrument_of(one.symbol, one.multiplier).underlying for one in intent.legs
     ))  # fmt: skip
-    where = scopes.of_order(account.owner_id, account.pk, intent.origin, names)
+    symbols = [one.symbol for one in intent.legs]
+    where = scopes.of_order(account.owner_id, account.pk, intent.origin, symbols)
     kept = glance(account, now, where, names, intent=intent, among=among)
     orders, entry = _open_orders(look, kept, among)
     positions = _positions(look, kept, entry)
@@ -93,7 +94,7 @@ def facts_of(account: Account, intent: Intent, now: dt.datetime, *, among: Among
             for one in pending
         ),
         median=median(kept.notional) if len(kept.notional) >= FEWEST else None,
-        losses=frozenset(underlying_of(one) for one in kept.losses),
+        losses=frozenset(scopes.underlying(one) for one in kept.losses),
         day_trades=day_trades(account, now) if rule == DAY_RULES[1] else None, day_rule=rule,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Day trades, where a broker still counts them, and what an option is on."""
+"""Day trades, where a broker still counts them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ import datetime as dt
 from collections import defaultdict
 from typing import Final
 
-from market import calendars, occ
+from market import calendars
 from market.clock import NEW_YORK
 from trading.models import Account, Fill
 
 DAY_TRADE_SESSIONS: Final = 5
-
-
-def underlying_of(symbol: str) -> str:
-    """Return what an option is on; of another instrument itself."""
-    try:
-        return occ.rule(occ.parse(symbol).root).underlying
-    except occ.OccError:
-        return symbol
 
 
 def day_trades(account: Account, now: dt.datetime) -> int:

@@ -21,7 +21,7 @@ from trading.execution.states import Standing
 from trading.models import Account, AccountState, Order
 from trading.orders import services as orders
 from trading.orders.machine import OPEN
-from trading.scopes import EVERYTHING, Scope
+from trading.scopes import EVERYTHING, Scope, options_on
 from trading.switches import flags, services
 from trading.switches.latch import Latch, LatchError
 from trading.switches.models import SwitchState
@@ -173,8 +173,7 @@ def open_orders(scope: Scope) -> QuerySet[Order]:
     """Return the open orders of a scope, oldest first."""
     rows = Order.objects.filter(state__in=sorted(OPEN)).order_by("account_id", "pk")
     if scope.kind == "symbol":
-        option = rf"^{scope.id.replace('.', '[.]')}[0-9]{{6}}[CP][0-9]{{8}}$"
-        on = Q(legs__symbol=scope.id) | Q(legs__symbol__regex=option)
+        on = Q(legs__symbol=scope.id) | Q(legs__symbol__regex=options_on(scope.id))
         return rows.filter(pk__in=Order.objects.filter(on).values("pk"))
     if scope.kind in ("bot", "strategy"):
         return rows.filter(origin=str(scope))

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from trading.execution import by_hand
-from trading.scopes import EVERYTHING, KINDS, Scope
+from trading.scopes import EVERYTHING, KINDS, Scope, named
 from trading.switches import press
 
 
@@ -70,4 +70,4 @@ def _scope(text: str) -> Scope:
     kind, _, target = text.partition(":")
     if kind not in KINDS or (kind == "global") != (not target):
         raise CommandError(f"--scope {text}: give global, or one of {', '.join(KINDS[1:])}:ID.")
-    return Scope(kind, target)
+    return named(kind, target)
