@@ -72,7 +72,6 @@ def measure(orders: int, positions: int, pending: int, profile: bool) -> None:
 
 def judge(account, symbols: list[str], orders: int) -> dict[str, list[float]]:
     from django.db import transaction
-    from django.utils import timezone
 
     from trading.orders.gate import ALONE
     from trading.orders.intents import Intent, Leg
@@ -86,7 +85,7 @@ def judge(account, symbols: list[str], orders: int) -> dict[str, list[float]]:
         intent = Intent(f"{number}", legs, Decimal(1), limit_price=Decimal("1.00"))
         with transaction.atomic():
             began = time.perf_counter()
-            facts = gather.facts_of(account, intent, timezone.now())
+            facts = gather.facts_of(account, intent)
             seen = time.perf_counter()
             gate.judge(facts)
             took["rules"].append(time.perf_counter() - seen)

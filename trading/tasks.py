@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from celery import shared_task
 from django.utils import timezone
 
 from record.access import SYSTEM
+from record.locks import alone
 from record.tasks import PulseTask, UserTask
 from trading.brokers.paper import engine, following
 from trading.models import Account
@@ -15,6 +17,8 @@ from trading.risk import breakers
 from trading.risk.portfolio import portfolio_body
 from trading.strategies import deciding, demo
 from trading.strategies import following as strategies
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name="trading.follow_market", base=PulseTask, entitlement=SYSTEM)
@@ -67,8 +71,15 @@ def portfolio(account_id: int, *, user_id: int) -> dict[str, Any]:
 
 @shared_task(name="trading.watch_risk", base=StepTask, entitlement=SYSTEM, expires=5)
 def watch_risk() -> None:
-    """Look at each account's day, positions and newest fills. A repeat changes nothing."""
-    breakers.watch_all(timezone.now())
+    """Look at each account's day, positions and newest fills. A repeat changes nothing.
+
+    While one looks, the next does not: a slow one is not joined by others.
+    """
+    with alone("trading.watch_risk") as first:
+        if first:
+            breakers.watch_all()
+        else:
+            log.warning("watch_risk_still_runs")
 
 
 @shared_task(name="trading.seed_demo", base=PulseTask, entitlement=SYSTEM, expires=50)

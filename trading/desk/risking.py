@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import transaction
-from django.utils import timezone
 
 from trading.desk.payloads import Payload, amount, iso
 from trading.execution.selectors import state_of
@@ -44,7 +43,7 @@ NAMES: Final = {
 def book_payload(account: Account) -> Payload:
     """Return an account's day, standing, open breakers and limits."""
     with transaction.atomic():
-        book = gather.book_of(lock(account.pk), timezone.now())
+        book = gather.book_of(lock(account.pk))
     stand = state_of(account.pk)
     day, equity = book.day, book.equity
     lost = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
-
 from trading.execution.quotes import Quote
 from trading.ledger.book import ZERO
 from trading.models import Account
@@ -17,7 +15,7 @@ def seen(account: Account, symbol: str) -> Quote | None:
     Nobody who bids is a bid of 0.
     """
     instrument = markets.instrument_of(symbol, markets.D(1))
-    found = markets.look(account, underlying(instrument.underlying), timezone.now())
+    found = markets.look(account, underlying(instrument.underlying))
     quote = found.quote(instrument)
     if found.ground.state != "on":
         return None

@@ -8,11 +8,12 @@ tries again by itself. Many live accounts in trouble at once turn the global swi
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
+from django.utils import timezone
 
 from market.clock import NEW_YORK
 from trading.execution import services as execution
@@ -161,18 +162,18 @@ def _day_after(now: dt.datetime) -> dt.datetime:
 
 
 @transaction.atomic
-def watch(account_id: int, now: dt.datetime) -> None:
+def watch(account_id: int, now: dt.datetime | None = None) -> None:
     """Look at an account without an order: its day, each position, refusals, the newest fills."""
     account = lock(account_id)
-    move_on(account, now)
     book = gather.book_of(account, now)
+    move_on(account, book.at)
     services.keep_day(account, book)
     watch_losses(account, book)
     _watch_positions(account, book)
     if book.refusals >= book.limits.refusals:
         text = f"The broker refused {book.refusals} orders one after the other."
         stop(account, Standing.HALTED, text)
-    _watch_slippage(account, now)
+    _watch_slippage(account, book.at)
 
 
 def _watch_positions(account: Account, book: Book) -> None:
@@ -214,20 +215,34 @@ def _watch_slippage(account: Account, now: dt.datetime) -> None:
         trip(account, Breaker.Kind.SLIPPAGE, text, now)
 
 
-def watch_all(now: dt.datetime) -> int:
-    """Watch every account that holds or wants something; return how many."""
+class Watched(NamedTuple):
+    """How many accounts were looked at, and which of them could not be."""
+
+    accounts: int
+    failed: tuple[int, ...]
+
+
+def watch_all(now: dt.datetime | None = None) -> Watched:
+    """Watch every account that holds or wants something. One that fails stops no other.
+
+    A database that is gone fails each of them, and then the look at the whole system, which is
+    not caught: the task is known as failed.
+    """
     held = Position.objects.exclude(quantity=0).values("account")
     wanted = Order.objects.filter(state__in=sorted(OPEN)).values("account")
     rows = Account.objects.filter(Q(pk__in=held) | Q(pk__in=wanted)).order_by("pk")
-    count = 0
-    for pk in rows.values_list("pk", flat=True):
+    accounts = list(rows.values_list("pk", flat=True))
+    failed = []
+    for pk in accounts:
         try:
             watch(pk, now)
         except Exception:
             log.exception("watch_failed", account=pk)
-        count += 1
-    watch_system(now)
-    return count
+            failed.append(pk)
+    if failed:
+        log.error("watch_incomplete", accounts=len(accounts), failed=len(failed))
+    watch_system(now or timezone.now())
+    return Watched(len(accounts), tuple(failed))
 
 
 def watch_system(now: dt.datetime) -> bool:

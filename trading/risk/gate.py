@@ -10,8 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from django.utils import timezone
-
 from trading.ledger.book import ZERO, plain
 from trading.models import Account
 from trading.orders.gate import ALONE, Among, Verdict
@@ -59,10 +57,9 @@ def judge(facts: Facts, rules: tuple[Rule, ...] = RULES) -> Judged:
 
 def risk_gate(account: Account, intent: Intent, among: Among = ALONE) -> Verdict:
     """Judge an order under its account's lock, and keep what the breakers learn from it."""
-    now = timezone.now()
-    facts = gather.facts_of(account, intent, now, among=among)
-    if facts.breakers and breakers.move_on(account, now):
-        facts = gather.facts_of(account, intent, now, among=among)
+    facts = gather.facts_of(account, intent, among=among)
+    if facts.breakers and breakers.move_on(account, facts.at):
+        facts = gather.facts_of(account, intent, among=among)
     judged = judge(facts)
     services.keep_day(account, facts)
     breakers.watch_decision(account, judged.verdict, facts)
@@ -79,7 +76,7 @@ def preview(account_id: int, intent: Intent, *, now: dt.datetime | None = None) 
     """
     check(intent)
     account = Account.objects.get(pk=account_id)
-    return judge(gather.facts_of(account, intent, now or timezone.now()))
+    return judge(gather.facts_of(account, intent, now))
 
 
 @lru_cache(maxsize=1)

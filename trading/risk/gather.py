@@ -11,6 +11,7 @@ from statistics import median
 from typing import Final
 
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.plans import FREE
 from market.clock import NEW_YORK
@@ -38,10 +39,10 @@ OLD_RULE_UNTIL: Final = dt.date(2027, 10, 20)
 
 @dataclass(slots=True)
 class Gathering:
-    """What is looked up once for one decision."""
+    """What is looked up once for one decision; without `now` each market by the clock of then."""
 
     account: Account
-    now: dt.datetime
+    now: dt.datetime | None = None
     seen: dict[str, Seen] = field(default_factory=dict)
 
     def market(self, name: str) -> Seen:
@@ -61,9 +62,12 @@ class Gathering:
         return {name: one.ground for name, one in self.seen.items()}
 
 
-def facts_of(account: Account, intent: Intent, now: dt.datetime, *, among: Among = ALONE) -> Facts:
+def facts_of(
+    account: Account, intent: Intent, now: dt.datetime | None = None, *, among: Among = ALONE
+) -> Facts:
     """Return what the gate knows of an order; call it under the account's lock."""
     look = Gathering(account, now)
+    now = now or timezone.now()
     names = list(dict.fromkeys(
         markets.instrument_of(one.symbol, one.multiplier).underlying for one in intent.legs
     ))  # fmt: skip
@@ -99,9 +103,10 @@ def facts_of(account: Account, intent: Intent, now: dt.datetime, *, among: Among
     )  # fmt: skip
 
 
-def book_of(account: Account, now: dt.datetime) -> Book:
+def book_of(account: Account, now: dt.datetime | None = None) -> Book:
     """Return what the breakers watch of an account; call it under the account's lock."""
     look = Gathering(account, now)
+    now = now or timezone.now()
     where = scopes.of_order(account.owner_id, account.pk, "", ())
     kept = glance(account, now, where, ())
     positions = _positions(look, kept, ())

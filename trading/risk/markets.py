@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 from django.db.models import Q
+from django.utils import timezone
 
 from market import calendars, eventbook, occ
 from market.clock import SECOND, from_ns, local_date, to_ns
@@ -98,14 +99,19 @@ class Seen:
         )  # fmt: skip
 
 
-def look(account: Account, symbol: str, now: dt.datetime) -> Seen:
-    """Return an underlying's market as an account sees it at an instant."""
+def look(account: Account, symbol: str, now: dt.datetime | None = None) -> Seen:
+    """Return an underlying's market as an account sees it, at an instant or by the clock of now.
+
+    The clock is read once the market's row is here: what came in until then is of the past.
+    """
     if account.broker != "paper":  # a broker's practice account trades the real market too
-        return _real(symbol, now)
+        return _real(symbol, now or timezone.now())
     paper = PaperAccount.objects.select_related("run").filter(account=account).first()
     if paper is None or paper.symbol != symbol:
-        return _seen(symbol, now, "this account does not follow it", None, None, None)
-    return _played(symbol, paper, now)
+        return _seen(symbol, now or timezone.now(), "this account does not follow it",
+                     None, None, None)  # fmt: skip
+    run = paper.run or venue.current_run(paper)
+    return _played(symbol, run, now or timezone.now())
 
 
 def _real(symbol: str, now: dt.datetime) -> Seen:
@@ -116,8 +122,7 @@ def _real(symbol: str, now: dt.datetime) -> Seen:
     return _seen(symbol, now, "on", kept, _earlier(kept, symbol, None), late)
 
 
-def _played(symbol: str, paper: PaperAccount, now: dt.datetime) -> Seen:
-    run = paper.run or venue.current_run(paper)
+def _played(symbol: str, run: FeedRun | None, now: dt.datetime) -> Seen:
     clock = None if run is None else venue.clock_of(run, now)
     if run is None or run.position is None or run.heartbeat_at is None or clock is None:
         return _seen(symbol, now, "no feed plays it", None, None, None)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.utils import timezone
+from structlog.testing import capture_logs
 
+from record.locks import alone
 from tests.trading.conftest import by, says
 from tests.trading.risk.conftest import followed, go_live
 from tests.trading.risk.test_gate import C600, fill, option, place, rule, wanted
@@ -25,6 +30,7 @@ from trading.risk import services as limits
 from trading.scopes import EVERYTHING
 from trading.switches import services as switches
 from trading.switches.selectors import stops
+from trading.tasks import watch_risk
 
 pytestmark = pytest.mark.usefixtures("real_gate")
 D = Decimal
@@ -237,5 +243,52 @@ def test_brokers_that_refuse_half_of_everything_turn_the_global_switch(live_acco
 def test_every_account_that_holds_something_is_watched(open_account, playing, ready):
     quiet = go_live(followed(open_account(name="quiet")))
     losing(ready, 0)
-    assert breakers.watch_all(timezone.now()) == 1
+    assert breakers.watch_all() == (1, ())
     assert AccountDay.objects.get().account == ready != quiet
+
+
+def test_an_account_that_cannot_be_watched_is_told_and_stops_no_other(
+    open_account, playing, ready, monkeypatch
+):
+    other = go_live(followed(open_account(name="other")))
+    losing(ready, 0)
+    losing(other, 0)
+    watch = breakers.services.keep_day
+
+    def broken(account, book):
+        if account.pk == ready.pk:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        watch(account, book)
+
+    monkeypatch.setattr(breakers.services, "keep_day", broken)
+    with capture_logs() as told:
+        assert breakers.watch_all() == (2, (ready.pk,))
+    assert AccountDay.objects.get().account == other
+    sums = [one for one in told if one["event"] == "watch_incomplete"]
+    assert [(one["accounts"], one["failed"]) for one in sums] == [(2, 1)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_look_that_takes_long_is_not_joined_by_the_next(ready):
+    losing(ready, 0)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        try:
+            with alone("trading.watch_risk") as first:
+                assert first
+                begun.set()
+                go_on.wait(30)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(slow)
+        assert begun.wait(30)
+        watch_risk()
+        assert not AccountDay.objects.exists()
+        go_on.set()
+        other.result()
+    watch_risk()
+    assert AccountDay.objects.count() == 1

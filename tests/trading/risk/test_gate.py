@@ -134,6 +134,22 @@ def test_a_market_that_does_not_play_opens_nothing(ready, playing, change, right
     assert rule(ready) == right
 
 
+def test_a_quote_that_comes_while_facts_are_read_is_not_of_the_future(ready, playing, monkeypatch):
+    clock = [timezone.now()]
+    monkeypatch.setattr(timezone, "now", lambda: clock[0])
+    read = gather.glance
+
+    def slow(*given, **more):
+        found = read(*given, **more)
+        clock[0] += dt.timedelta(seconds=5)
+        playing.set(heartbeat_at=clock[0])
+        return found
+
+    monkeypatch.setattr(gather, "glance", slow)
+    assert rule(ready) == ""
+    assert risk.preview(ready.pk, wanted("two")).facts.grounds["SPY"].quote.age == 0
+
+
 def test_a_market_of_the_future_opens_nothing(ready, playing):
     playing.set(heartbeat_at=timezone.now() + dt.timedelta(seconds=3))
     assert rule(ready) == "future"
