@@ -7,6 +7,7 @@ import re
 from decimal import Decimal
 
 import pytest
+from django.test import Client
 
 from market import framestore, store
 from tests.browser.trading import make_market, option
@@ -156,3 +157,19 @@ def test_a_price_between_two_steps_is_refused_at_its_field(web, sim):
     assert "give 9.00 or 9.05" in json.dumps(answer.json())
     assert "limit_price" in json.dumps(answer.json())
     assert not Order.objects.exists()
+
+
+def test_the_token_goes_with_what_is_sent_and_never_with_a_look(ana, sim):
+    web = Client(enforce_csrf_checks=True)
+    web.force_login(ana)
+    page = text(web.get(f"/trading/ticket/?account={sim.pk}&shape=call"))
+    form = page[page.index('id="ticket"') :].partition("</form>")[0]
+    assert 'type="hidden" name="csrfmiddlewaretoken"' not in form, "a look is a GET"
+    token = re.search(r'<button[^>]* name="csrfmiddlewaretoken" value="(\w+)">Send', form)
+    assert token is not None
+    given = {**CONDOR, "account": str(sim.pk)}
+    assert web.post("/trading/ticket/send", given).status_code == 403
+    assert not Order.objects.exists()
+    sent = web.post("/trading/ticket/send", {**given, "csrfmiddlewaretoken": token[1]})
+    assert sent.status_code == 302
+    assert Order.objects.count() == 1
