@@ -156,11 +156,11 @@ def _chunks(rows: Any) -> Iterator[list[Any]]:
 ORDER_HEAD: Final = ("id", "account", "created", "state", "kind", "time_in_force", "quantity",
                      "filled_quantity", "limit_price", "stop_price", "trail", "average_price",
                      "instruments", "reason", "origin")  # fmt: skip
-FILL_HEAD: Final = ("id", "account", "order", "at", "symbol", "quantity", "price", "multiplier",
-                    "fee", "cash", "source", "execution_id", "entry", "late",
+FILL_HEAD: Final = ("id", "account", "order", "at", "clock", "symbol", "quantity", "price",
+                    "multiplier", "fee", "cash", "source", "execution_id", "entry", "late",
                     "reason")  # fmt: skip
-LEDGER_HEAD: Final = ("seq", "at", "kind", "source", "external_id", "reason", "change", "cash",
-                      "lines")  # fmt: skip
+LEDGER_HEAD: Final = ("seq", "at", "clock", "kind", "source", "external_id", "reason", "change",
+                      "cash", "lines")  # fmt: skip
 
 
 @require_GET

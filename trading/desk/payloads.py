@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from trading.desk import reading
+from trading.desk.clocks import clock_of
 from trading.desk.marks import Mark, Marks
 from trading.desk.reading import Line
 from trading.execution.selectors import state_of
@@ -179,6 +180,7 @@ def event_payload(one: OrderEvent) -> Payload:
         "kind": one.kind,
         "source": one.source,
         "at": iso(one.at),
+        "clock": clock_of(one.source),
         "heard_at": iso(one.heard_at),
         "state": one.state,
         "alert": one.alert,
@@ -218,6 +220,7 @@ def _fill(one: Fill, said: Mapping[int, str]) -> Payload:
         "fee": plain(one.fee),
         "cash": plain(total((-one.quantity * one.price * one.multiplier, -one.fee))),
         "at": iso(one.at),
+        "clock": clock_of(one.source),
         "late": one.late,
         "source": one.source,
         "execution_id": one.execution_id,
@@ -232,6 +235,7 @@ def line_payload(line: Line) -> Payload:
     return {
         "seq": one.seq,
         "at": iso(one.at),
+        "clock": clock_of(one.source),
         "booked_at": iso(one.booked_at),
         "kind": one.kind,
         "source": one.source,

@@ -77,9 +77,11 @@ def nearest(legs: tuple[Leg, ...], price: Decimal) -> Decimal:
 
 def check(intent: Intent) -> None:
     """Raise OrderError where a price of one option lies between two steps."""
+    if len(intent.legs) != 1:  # a package is in cents, and no leg at all is no order
+        return
     symbol = intent.legs[0].symbol
     steps = steps_of(symbol)
-    if len(intent.legs) > 1 or steps is _EVEN:
+    if steps is _EVEN:
         return
     for name in ("limit_price", "stop_price"):
         price: Decimal | None = getattr(intent, name)

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from pulse.charts import format as fmt
 from pulse.charts import payoff as charts
 from pulse.templatetags.bots_ui import MONTHS
+from pulse.templatetags.pulse_ui import et
 
 register = template.Library()
 
@@ -135,6 +136,12 @@ def instrument(symbol: str) -> SafeString:
         '<span title="{}">{} {} {} {} {}{}</span>', symbol, root, int(day), name, year,
         f"{int(strike) / 1000:g}", right,
     )  # fmt: skip
+
+
+@register.simple_tag
+def when(at: Any, clock: str, pattern: str = "%Y-%m-%d %H:%M:%S") -> SafeString:
+    """Show an instant on New York's clock, and whether it is real or the market's own time."""
+    return format_html('{} <small class="faint">{}</small>', et(at, pattern), f"{clock} time")
 
 
 @register.filter
