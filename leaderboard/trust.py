@@ -21,8 +21,11 @@ from leaderboard.rules import Quote, why_not_checked, why_not_timely
 
 log = structlog.get_logger("pulse.leaderboard")
 Tier = Trade.Tier
-REPORTED_WITHIN: Final = dt.timedelta(minutes=5)
-"""Of an execution's being known: whoever waits longer could report what went well alone."""
+REPORTED_WITHIN: Final = dt.timedelta(minutes=1)
+"""Of the market's time since an execution was known: whoever sees how the next minutes go could
+report what went well alone."""
+REPORTED_LEAST: Final = dt.timedelta(seconds=5)
+"""Of ours, which a bot has on the fastest market."""
 SAME_TIME: Final = dt.timedelta(minutes=1)
 """By which the time that a bot claims may differ from the execution's."""
 CONFIRMING: Final = (Tier.SERVER_PRICED, Tier.BROKER_VERIFIED)
@@ -117,7 +120,7 @@ def judge(bot: Bot, claim: Claim, grounds: Grounds, spent: Callable[[str, str], 
     """
     refused: list[str] = []
     if claim.execution is not None:
-        confirmed, refused = _confirmed(bot, claim, claim.execution, spent, grounds.now)
+        confirmed, refused = _confirmed(bot, claim, claim.execution, spent, grounds)
         if confirmed is not None:
             return confirmed
     found = [(leg, grounds.of(bot, leg)) for leg in claim.legs]
@@ -139,7 +142,7 @@ def _confirmed(
     claim: Claim,
     execution: Execution,
     spent: Callable[[str, str], bool],
-    now: dt.datetime,
+    grounds: Grounds,
 ) -> tuple[Verdict | None, list[str]]:
     name, reference = execution.source, execution.reference
     source = _sources.get(name)
@@ -155,23 +158,32 @@ def _confirmed(
     if seen is None:
         return None, [f"{name} knows no such execution of this owner."]
     market = Trade.Market.SIMULATED if bot.market == Bot.Market.SIMULATED else Trade.Market.REAL
-    if differs := _differs(claim.legs, seen) or _misdated(claim, seen, market, now):
+    differs = _differs(claim.legs, seen) or _misdated(claim, seen, market)
+    if differs := differs or _chosen(bot, claim, seen, grounds):
         return None, [f"{name} saw something else: {differs}."]
     evidence = {"at": seen.at.astimezone(dt.UTC).isoformat()}
     return Verdict(source.tier, market.value, [], evidence, name, reference), []
 
 
-def _misdated(claim: Claim, seen: Confirmation, market: str, now: dt.datetime) -> str:
+def _misdated(claim: Claim, seen: Confirmation, market: str) -> str:
     """Return in words why an execution is not this trade for its market or its time."""
     if seen.market and seen.market != market:
         return f"a {seen.market} market, and the bot trades on {market} ones"
-    if seen.known_at is not None and now - seen.known_at > REPORTED_WITHIN:
-        late = (now - seen.known_at).total_seconds() / 60
-        most = REPORTED_WITHIN.total_seconds() / 60
-        return f"it was known {late:.0f} min before this report; {most:.0f} min are the most"
     if claim.executed_at is not None and abs(claim.executed_at - seen.at) > SAME_TIME:
         return f"it was at {seen.at:%Y-%m-%d %H:%M:%S}, not at {claim.executed_at:%H:%M:%S}"
     return ""
+
+
+def _chosen(bot: Bot, claim: Claim, seen: Confirmation, grounds: Grounds) -> str:
+    """Return in words how late an execution is told; the house tells of all that it trades."""
+    if seen.known_at is None or bot.kind == Bot.Kind.HOSTED:
+        return ""
+    speed = max(1.0, grounds.of(bot, claim.legs[0]).moment.speed)
+    most = max(REPORTED_WITHIN / speed, REPORTED_LEAST).total_seconds()
+    late = (grounds.now - seen.known_at).total_seconds()
+    if late <= most:
+        return ""
+    return f"it was known {late:.0f} s before this report; {most:.0f} s are the most"
 
 
 def _differs(legs: tuple[Leg, ...], seen: Confirmation) -> str:

@@ -7,6 +7,7 @@ told twice in parts; it is answered once the order is over.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,7 +22,7 @@ from trading.orders.machine import FINAL
 
 PLACES: Final = Decimal("1e-8")
 """To which an average price is rounded, half to even."""
-_LONGEST: Final = 18
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,11 @@ def average(leg: OrderLeg) -> Decimal:
 
 def _orders(owner_id: int | None, reference: str) -> QuerySet[Order]:
     """Return the order of a reference when it is this owner's, and is over."""
-    number = reference if reference.isascii() and reference.isdecimal() else ""
-    if owner_id is None or not 0 < len(number) <= _LONGEST:
+    # One text for one order: "007" would be told beside "7", and the same fill counted again.
+    if owner_id is None or not _NUMBER.fullmatch(reference):
         return Order.objects.none()
     return Order.objects.filter(
-        pk=int(number), account__owner=owner_id, state__in=sorted(FINAL), filled_quantity__gt=0
+        pk=int(reference), account__owner=owner_id, state__in=sorted(FINAL), filled_quantity__gt=0
     ).select_related("account")
 
 

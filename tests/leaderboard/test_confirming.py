@@ -8,14 +8,14 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from leaderboard import reports, services, trust
+from leaderboard import reports, services
 from leaderboard.models import Bot, Trade
 from tests.trading.conftest import ana as trader
 from tests.trading.conftest import filled, open_account
 from tests.trading.paper.conftest import Tape, intent, option, paper, send, tape
 from trading import confirmed
 from trading.ledger.services import Source, deposit
-from trading.models import Account, Order
+from trading.models import Account, Fill, Order
 from trading.orders import services as orders
 from trading.orders.venue import apply
 
@@ -131,10 +131,25 @@ def test_every_leg_of_a_package_is_confirmed(market, account, bot):
     assert report(bot, body | {"client_trade_id": "s2"}).tier == "server_priced"
 
 
-def test_what_is_told_late_could_be_chosen(market, account, bot):
+@pytest.mark.parametrize(("speed", "most"), [(1.0, 60), (60.0, 5), (10.0, 6)])
+def test_what_is_told_late_could_be_chosen(market, account, bot, speed, most):
+    """Both sides are bought, and the one that went well is told: a fast market goes far soon."""
+    market.run.speed = speed
     order = bought(market, account, limit_price="2.50")
-    late = timezone.now() + trust.REPORTED_WITHIN + dt.timedelta(seconds=1)
-    assert "min before this report" in report(bot, told(order), late).reasons[0]
+    known = Fill.objects.get(order=order).entry.booked_at
+    late = known + dt.timedelta(seconds=most + 1)
+    assert f"{most + 1} s before this report; {most} s" in report(bot, told(order), late).reasons[0]
+    just = known + dt.timedelta(seconds=most)
+    assert report(bot, told(order, number=2), just).tier == "server_priced"
+
+
+def test_the_house_tells_of_all_that_it_trades_however_late(market, account, bot):
+    bot.kind = Bot.Kind.HOSTED
+    bot.save()
+    order = bought(market, account, limit_price="2.50")
+    late = timezone.now() + dt.timedelta(hours=1)
+    found = reports.report(bot.pk, [told(order)], now=late, hosted=True)[0].trade
+    assert found.tier == "server_priced"
 
 
 def test_a_simulated_order_is_no_trade_on_real_markets(market, account, ana):
@@ -154,11 +169,22 @@ def test_a_replayed_day_is_for_practice(tape, paper, ana, bot):
     assert report(bot, told(order)).tier != "server_priced"
 
 
-@pytest.mark.parametrize("reference", ["", "x", "-1", "9" * 30, "²", "0", "1.0", " 1"])
+@pytest.mark.parametrize("reference", ["", "x", "-1", "9" * 30, "²", "0", "1.0", " 1", "1\n"])
 def test_a_reference_that_is_no_order(db, ana, reference):
     assert confirmed.server_priced(ana.pk, reference) is None
     assert confirmed.broker_verified(ana.pk, reference) is None
     assert confirmed.server_priced(None, "1") is None
+
+
+def test_one_order_has_one_name(market, account, bot):
+    """Told again as 07 and 007, a fill that went well would count three times."""
+    order = bought(market, account, limit_price="2.50")
+    found = []
+    for number, zeros in enumerate(("", "0", "00")):
+        body = told(order, number=number)
+        body["execution"]["reference"] = f"{zeros}{order.pk}"
+        found.append(report(bot, body).tier)
+    assert found.count("server_priced") == 1
 
 
 def test_a_brokers_fills_verify_a_trade(market, account, ana):
