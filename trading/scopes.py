@@ -31,10 +31,16 @@ def named(kind: str, target: str) -> Scope:
     return Scope(kind, target.strip().upper() if kind == "symbol" else target)
 
 
+def root(symbol: str) -> str:
+    """Return the root of an option's symbol; empty for another instrument."""
+    found = _OCC.fullmatch(symbol)
+    return found[1] if found else ""
+
+
 def underlying(symbol: str) -> str:
     """Return what an option is on, by the rule of its root; of another instrument itself."""
-    found = _OCC.fullmatch(symbol)
-    return occ.rule(found[1]).underlying if found else symbol
+    name = root(symbol)
+    return occ.rule(name).underlying if name else symbol
 
 
 def options_on(target: str) -> str:
@@ -69,5 +75,4 @@ def of_order(
 
 def _names(symbol: str) -> set[str]:
     """Return the symbols whose scopes hold an instrument: what it is on, and its root's."""
-    found = _OCC.fullmatch(symbol)
-    return {underlying(symbol), found[1]} if found else {symbol}
+    return {underlying(symbol), root(symbol) or symbol}

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
-from typing import Final
 
-_OSI: Final = re.compile(r"([A-Z]{1,6})\d{6}[CP]\d{8}")
+from trading.brokers.protocol import RejectedError, Request
+from trading.scopes import root
 
 
 def asset_of(symbol: str) -> str:
     """Return of which kind an instrument is: equity, option or crypto."""
     if "/" in symbol:
         return "crypto"
-    return "option" if _OSI.fullmatch(symbol) else "equity"
+    return "option" if root(symbol) else "equity"
 
 
 def root_of(symbol: str) -> str:
     """Return the root of an option's symbol; other symbols as they are."""
-    found = _OSI.fullmatch(symbol)
-    return found.group(1) if found else symbol
+    return root(symbol) or symbol
 
 
 def multiplier_of(symbol: str) -> Decimal:
     """Return how many units one of an instrument is, where no order of ours says it."""
     return Decimal(100) if asset_of(symbol) == "option" else Decimal(1)
+
+
+def adjusted(symbol: str) -> bool:
+    """Return whether an option's root has a digit (`AAPL1`): it delivers what nothing here says."""
+    return any(one.isdigit() for one in root(symbol))
+
+
+def check_deliverables(request: Request) -> None:
+    """Raise RejectedError for an order that opens an adjusted contract; one may always leave."""
+    for leg, closing in zip(request.intent.legs, request.closing, strict=True):
+        if adjusted(leg.symbol) and not closing:
+            raise RejectedError(
+                f"{leg.symbol} is an adjusted contract: what it delivers is not known here, so it "
+                "can only be closed.", "adjusted",
+            )  # fmt: skip

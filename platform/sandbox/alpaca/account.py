@@ -84,7 +84,7 @@ class Account:
         for symbol, held in self.positions.items():
             option = contract(symbol)
             if option is not None:
-                by_root.setdefault(option.root, {})[symbol] = held.quantity
+                by_root.setdefault(option.underlying, {})[symbol] = held.quantity
         return sum((worst(legs, self.quantity(root)) for root, legs in by_root.items()), ZERO)
 
     def power(self, orders: Iterable[Order]) -> tuple[Decimal, Decimal]:

@@ -246,7 +246,7 @@ def _for_option(order: Order, account: Account, there: list[Order]) -> Decimal:
         price = order.limit or account.prices.get(order.symbol).ask
         return _enough(order.quantity * price * 100, account.power(there)[1])
     if option.right == "C":
-        if account.quantity(option.root) < order.quantity * 100:
+        if account.quantity(option.underlying) < order.quantity * 100:
             raise forbidden("account not eligible to trade uncovered option contracts")
         return ZERO
     return _enough(order.quantity * option.strike * 100, account.power(there)[1])

@@ -87,7 +87,7 @@ class Expiries:
         })  # fmt: skip
 
     def _worth(self, option: Contract) -> Decimal:
-        spot = self._venue.prices.get(option.root).mid
+        spot = self._venue.prices.get(option.underlying).mid
         return spot - option.strike if option.right == "C" else option.strike - spot
 
     def _settle(self) -> None:
@@ -106,14 +106,14 @@ class Expiries:
         account = self._venue.account
         shares = held * 100 * (1 if option.right == "C" else -1)
         account.trade(symbol, -held, ZERO)
-        account.trade(option.root, shares, option.strike)
+        account.trade(option.underlying, shares, option.strike)
         group = self._venue.make_id()
         self._note(
             "OPEXC" if held > 0 else "OPASN", symbol=symbol, qty=text(-held), net_amount="0",
             description="Option Exercise" if held > 0 else "Option Assignment", group_id=group,
         )  # fmt: skip
         self._note(
-            "OPTRD", symbol=option.root, qty=text(shares), price=text(option.strike),
+            "OPTRD", symbol=option.underlying, qty=text(shares), price=text(option.strike),
             net_amount=text(-shares * option.strike), description="Option Trade", group_id=group,
         )  # fmt: skip
 

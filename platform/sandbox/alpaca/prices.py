@@ -77,7 +77,7 @@ class Prices:
 
     def _of_option(self, option: Contract) -> Quote:
         """Return a plausible quote: intrinsic value and a bell of time value over the strike."""
-        spot = float(self.get(option.root).mid)
+        spot = float(self.get(option.underlying).mid)
         strike = float(option.strike)
         ends = dt.datetime.combine(option.expiry, CLOSE, NEW_YORK)
         years = max((ends - self._clock.now()).total_seconds(), 0) / _YEAR

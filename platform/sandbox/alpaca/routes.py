@@ -280,8 +280,8 @@ def _contract(symbol: str) -> dict[str, Any]:
     return {
         "id": asset_id(symbol), "symbol": symbol, "name": symbol, "status": "active",
         "tradable": True, "expiration_date": option.expiry.isoformat(), "size": "100",
-        "root_symbol": option.root, "underlying_symbol": option.root,
-        "underlying_asset_id": asset_id(option.root),
+        "root_symbol": option.root, "underlying_symbol": option.underlying,
+        "underlying_asset_id": asset_id(option.underlying),
         "type": "call" if option.right == "C" else "put", "style": "american",
         "strike_price": text(option.strike), "multiplier": "100", "open_interest": "1000",
     }  # fmt: skip

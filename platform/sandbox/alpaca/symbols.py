@@ -8,7 +8,7 @@ import uuid
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-_OSI: Final = re.compile(r"([A-Z]{1,6})(\d{6})([CP])(\d{8})")
+_OSI: Final = re.compile(r"([A-Z][A-Z0-9]{0,5})(\d{6})([CP])(\d{8})")
 _SHARE: Final = re.compile(r"[A-Z][A-Z.]{0,6}")
 
 
@@ -19,6 +19,11 @@ class Contract(NamedTuple):
     expiry: dt.date
     right: str
     strike: Decimal
+
+    @property
+    def underlying(self) -> str:
+        """What it is on; a digit at the root's end says that the contract was adjusted."""
+        return self.root.rstrip("0123456789")
 
 
 def contract(symbol: str) -> Contract | None:

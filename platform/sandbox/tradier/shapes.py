@@ -77,7 +77,7 @@ def shape(order: Order, ident: int, tag: str) -> dict[str, Any]:
     if order.package:
         option = contract(order.legs[0].symbol)
         shown |= {
-            "symbol": option.root if option else "", "num_legs": len(order.legs),
+            "symbol": option.underlying if option else "", "num_legs": len(order.legs),
             "type": _net(order), "price": abs(float(order.limit or 0)),
             "leg": [_part(leg, ident * 10 + place) for place, leg in enumerate(order.legs, 1)],
         }  # fmt: skip
@@ -95,7 +95,7 @@ def _part(order: Order, ident: int) -> dict[str, Any]:
     average = float(order.paid / order.filled) if order.filled else 0.0
     return {
         "id": ident, "type": order.type, "side": order.intent or order.side,
-        "symbol": option.root if option else order.symbol,
+        "symbol": option.underlying if option else order.symbol,
         "option_symbol": order.symbol if option else None, "quantity": float(order.quantity),
         "status": _STATUSES.get(order.status, order.status), "duration": order.time_in_force,
         "price": None if order.limit is None else float(order.limit),

@@ -24,6 +24,8 @@ MORNING = dt.datetime(2026, 11, 18, 15, 0, tzinfo=dt.UTC)
 WHOLE_S = 0.6
 """How long a call may take here; nine seconds in earnest."""
 CALL, HIGHER = "SPY261118C00500000", "SPY261118C00505000"
+ADJUSTED = "SPY1261118C00500000"
+"""Of the root SPY1: what it delivers is not 100 shares."""
 Fills = dict[str, list[tuple[str, Decimal, Decimal]]]
 
 
@@ -49,6 +51,7 @@ class Bench(Protocol):
     def spoil(self, what: str, fault: str, **more: Any) -> None: ...
     def heal(self) -> int: ...
     def funds(self, cash: str) -> None: ...
+    def hold(self, symbol: str, quantity: str, price: str) -> None: ...
     def spoil_stream(self, **shares: Any) -> None: ...
     def cut(self) -> None: ...
     def advance(self, hours: float) -> None: ...
@@ -99,6 +102,9 @@ class MarketBench:
 
     def funds(self, cash: str) -> None:
         self.server.venue.account.cash = Decimal(cash)
+
+    def hold(self, symbol: str, quantity: str, price: str) -> None:
+        self.server.venue.account.trade(symbol, Decimal(quantity), Decimal(price))
 
     def spoil_stream(self, **shares: Any) -> None:
         for name, share in shares.items():

@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.alpaca.matching import Match
 from sandbox.alpaca.server import Alpaca as AlpacaServer
-from tests.trading.brokers.benches import CALL, AlpacaBench
+from tests.trading.brokers.benches import ADJUSTED, CALL, AlpacaBench
 from tests.trading.brokers.desk import Desk, agree, want
 from trading.brokers.alpaca import reading
 from trading.brokers.alpaca.asking import body_of
@@ -127,6 +127,14 @@ def test_shares_of_an_assignment_are_its_own():
     assert (option.kind, shares.kind) == ("assignment", "assignment")
     assert option.group == shares.group
     assert (shares.quantity, shares.price) == (Decimal(-200), Decimal(500))
+
+
+def test_shares_of_an_adjusted_contract_belong_to_its_end():
+    shares_told = activity("OPTRD", symbol="SPY", qty="50", price="500", net_amount="-25000")
+    told = [activity("OPEXC", symbol=ADJUSTED, qty="-1"), shares_told]
+    option, shares = reading.activities_of(told)
+    assert (option.kind, shares.kind, shares.quantity) == ("exercise", "exercise", 50)
+    assert option.group == shares.group
 
 
 def test_shares_without_an_option_are_for_a_person():

@@ -16,7 +16,15 @@ from decimal import Decimal
 
 import pytest
 
-from tests.trading.brokers.benches import CALL, HIGHER, MORNING, AlpacaBench, Bench, TradierBench
+from tests.trading.brokers.benches import (
+    ADJUSTED,
+    CALL,
+    HIGHER,
+    MORNING,
+    AlpacaBench,
+    Bench,
+    TradierBench,
+)
 from tests.trading.brokers.desk import Desk, Hasty, agree, want
 from tests.trading.sizes import size
 from trading.brokers.protocol import (
@@ -224,6 +232,24 @@ def test_expiry_comes_as_activities(bench, desk):
     groups = {one.group for one in found if one.kind == "exercise"}
     assert len(groups) == 1
     assert len({one.activity_id for one in found}) == 3
+
+
+def test_an_adjusted_contract_is_an_option_that_only_leaves(bench, desk):
+    with pytest.raises(RejectedError, match="adjusted contract: what it delivers") as caught:
+        bench.broker.submit(Request("opens", want("opens", "1", symbol=ADJUSTED), (False,)))
+    assert (caught.value.code, bench.orders()) == ("adjusted", [])
+    bench.by_itself(False)
+    bench.quote(ADJUSTED, "2.00", "2.10")
+    bench.hold(ADJUSTED, "2", "1.50")
+    (held,) = bench.broker.positions()
+    assert (held.symbol, held.quantity, held.average_price) == (ADJUSTED, 2, Decimal("1.5"))
+    name = desk.place(want("leaves", "2", "1.90", symbol=ADJUSTED, sell=True), (True,))
+    bench.fill(name, "2", {ADJUSTED: "2.00"})
+    desk.reconcile()
+    (fill,) = desk.fills.values()
+    assert fill.execution is not None
+    assert (fill.execution.symbol, fill.execution.multiplier) == (ADJUSTED, 100)
+    assert (desk.state("leaves"), bench.broker.positions()) == (State.FILLED, [])
 
 
 def test_a_stopped_account_trades_no_more(bench, desk):

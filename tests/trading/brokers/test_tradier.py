@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.trading.brokers.benches import CALL, HIGHER, Boundless, TradierBench
+from tests.trading.brokers.benches import ADJUSTED, CALL, HIGHER, Boundless, TradierBench
 from tests.trading.brokers.desk import Desk, want
 from trading.brokers.protocol import OutcomeUnknownError, RejectedError, Request
 from trading.brokers.tradier import reading
@@ -126,6 +126,16 @@ def test_an_expiry_that_does_not_say_of_what_is_for_a_person():
         "option": {"option_type": "OPTEXP", "description": "Expired", "quantity": Decimal(-1)},
     }])  # fmt: skip
     assert read.kind == ""
+
+
+@pytest.mark.parametrize(("told", "kind"), [("OPTEXP", "expiry"), ("OPTEXC", ""), ("OPTASN", "")])
+def test_what_an_adjusted_contract_delivers_is_for_a_person(told, kind):
+    (read,) = reading.activities_of([{
+        "amount": Decimal(0), "date": "2026-11-18T00:00:00Z", "type": "option",
+        "symbol": ADJUSTED,
+        "option": {"option_type": told, "description": "adjusted", "quantity": Decimal(-1)},
+    }])  # fmt: skip
+    assert (read.kind, read.symbol, read.quantity) == (kind, ADJUSTED, -1)
 
 
 def test_events_without_ids_have_one_each():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from trading.brokers.protocol import Abilities, RejectedError, Request
-from trading.brokers.symbols import asset_of
+from trading.brokers.symbols import asset_of, check_deliverables
 from trading.ledger.book import plain
 from trading.orders.intents import Intent, Leg
 
@@ -30,6 +30,7 @@ ABILITIES: Final = Abilities(
 
 def check(request: Request) -> None:
     """Raise RejectedError for what Alpaca would refuse whatever the account."""
+    check_deliverables(request)
     intent = request.intent
     assets = {asset_of(leg.symbol) for leg in intent.legs}
     if len(intent.legs) > 1 and assets != {"option"}:

@@ -17,9 +17,10 @@ from trading.brokers.protocol import (
     VenueOrder,
     VenuePosition,
 )
-from trading.brokers.symbols import multiplier_of, root_of
+from trading.brokers.symbols import multiplier_of
 from trading.orders.machine import News
 from trading.orders.venue import Event, Execution
+from trading.scopes import underlying
 
 SOURCE: Final = "alpaca"
 log = structlog.get_logger(__name__)
@@ -268,10 +269,10 @@ def _activity(given: Payload, kinds: Mapping[str, str]) -> Activity:
 
 
 def _group(given: Payload) -> str:
-    """Return what joins an option with the shares that it traded: a group, else day and root."""
+    """Return what joins an option with the shares that it traded: a group, else day and name."""
     if given.get("group_id"):
         return str(given["group_id"])
-    return f"{given.get('date')} {root_of(str(given.get('symbol') or ''))}"
+    return f"{given.get('date')} {underlying(str(given.get('symbol') or ''))}"
 
 
 def _when(given: Payload) -> dt.datetime:

@@ -24,6 +24,7 @@ from trading.brokers.paper.models import Instruction, PaperAccount, PaperOrder
 from trading.brokers.paper.refusals import PaperLimitError
 from trading.brokers.paper.tickets import Ticket
 from trading.brokers.protocol import RejectedError, Request
+from trading.brokers.symbols import check_deliverables
 from trading.execution import services as standing
 from trading.execution.states import Standing
 from trading.ledger import services as ledger
@@ -141,6 +142,7 @@ def _clock(seat: Seat, now: dt.datetime) -> int:
 
 
 def _ticket(seat: Seat, request: Request, at: int) -> Ticket:
+    check_deliverables(request)
     intent = request.intent
     if len(intent.legs) > 1 and intent.kind not in ("limit", "market"):
         raise RejectedError("Packages are limit or market orders.", "kind")

@@ -19,7 +19,7 @@ from trading.brokers.protocol import (
     VenueOrder,
     VenuePosition,
 )
-from trading.brokers.symbols import multiplier_of, root_of
+from trading.brokers.symbols import adjusted, multiplier_of, root_of
 from trading.brokers.tradier.slices import Slice, Sum
 from trading.orders.machine import News
 from trading.orders.venue import Event, Execution
@@ -240,8 +240,10 @@ def _activity(given: Payload, name: str) -> Activity:
     quantity = Decimal(0)
     if kind == "option":
         quantity = number(said, "quantity")
-        # Without a symbol nobody can say what expired: a person must look.
+        # Without a symbol nobody can say what expired, nor what an adjusted contract delivered: a
+        # person must look.
         meant = _OPTION.get(str(said.get("option_type")), "") if symbol else ""
+        meant = "" if adjusted(symbol) and meant != "expiry" else meant
     text = " ".join(filter(None, (kind, str(said.get("description") or ""), symbol)))
     group = f"{str(given.get('date'))[:10]} {root_of(symbol)}" if kind == "option" else ""
     price = Decimal(0) if kind == "option" and meant else None
