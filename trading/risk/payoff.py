@@ -11,13 +11,17 @@ call struck there; a short one mirrors it.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from trading.ledger.book import ZERO, total
+
+D = Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,38 +162,63 @@ def _split(lines: Iterable[Line], units: Decimal) -> tuple[list[Line], list[Line
 def uncovered(held: Pile, orders: Iterable[Sequence[Pile]]) -> Decimal:
     """Return the units of short options that nothing covers when the worst of the orders fill.
 
-    Each order is given by what may come of it, of which one comes true, or nothing.
+    Each order is given by what may come of it, of which one comes true, in part or whole, or
+    nothing. What one order moves, it moves together.
 
     By Hall's theorem shorts are covered when at no expiry those that live on outnumber the longs
-    that do. These counts add up over what is held and what fills, so each order is taken to fill
-    where that is worse. Shares cover calls, and short shares puts; what sells them fills too.
+    that do, and the shares: long ones cover calls, short ones puts.
     """
     given = list(orders)
-    return total(_bare(held, given, is_call) for is_call in (True, False))
+    return total(bare(held, given, is_call) for is_call in (True, False))
 
 
-def _bare(held: Pile, orders: Sequence[Sequence[Pile]], is_call: bool) -> Decimal:
+def bare(held: Pile, orders: Sequence[Sequence[Pile]], is_call: bool) -> Decimal:
+    """Return the same of one right."""
     piles = [held, *(pile for order in orders for pile in order)]
     expiries = {one.expiry for pile in piles for one in pile.lines if one.is_call == is_call}
-    sold = total(
-        max((max(-_shares(way, is_call), ZERO) for way in order), default=ZERO) for order in orders
-    )
-    cover = _shares(held, is_call) - sold
-    if cover < 0:  # what an order brings as its own cover, others sell, or it fills a short
-        brought = total(
-            max((max(_shares(way, is_call), ZERO) for way in order), default=ZERO)
-            for order in orders
-        )
-        cover = max(cover, -brought)
-    worst = ZERO
-    for expiry in expiries:
-        short = -_alive(held, is_call, expiry) - cover
-        for order in orders:
-            ways = (-_alive(way, is_call, expiry) - max(_shares(way, is_call), ZERO)
-                    for way in order)  # fmt: skip
-            short += max((ZERO, *ways))
-        worst = max(worst, short)
-    return worst
+    return max((_bare_at(held, orders, is_call, day) for day in expiries), default=ZERO)
+
+
+def _bare_at(
+    held: Pile, orders: Sequence[Sequence[Pile]], is_call: bool, expiry: dt.date
+) -> Decimal:
+    """Return what is bare at one expiry: shorts that live on, less shares where there are some.
+
+    The lesser of two sums over what fills is asked for at its greatest. That is the least that
+    any weighting of the two sums comes to when each order fills where the weighted sum is worse
+    (von Neumann's minimax theorem); it lies where an order has no preference.
+    """
+    first = _short_at(held, is_call, expiry)
+    found = [[_short_at(way, is_call, expiry) for way in order] for order in orders]
+    plain = [max((ZERO, *(one for one, _ in ways))) for ways in found]
+    if not any(cover for ways in found for _, cover in ways):
+        return max(total((first[0], *plain)) - max(first[1], ZERO), ZERO)
+    weights = {Fraction(0), Fraction(1)}.union(*map(_indifferent, found))
+    worst = min(_weighted([[first], *([(ZERO, ZERO), *ways] for ways in found)], weight)
+                for weight in weights)  # fmt: skip
+    return max(D(worst.numerator) / D(worst.denominator), ZERO)
+
+
+def _short_at(pile: Pile, is_call: bool, expiry: dt.date) -> tuple[Decimal, Decimal]:
+    """Return the units that are short beyond what is long, and the shares that cover them."""
+    return -_alive(pile, is_call, expiry), _shares(pile, is_call)
+
+
+_Ways = Sequence[tuple[Decimal, Decimal]]
+
+
+def _indifferent(ways: _Ways) -> set[Fraction]:
+    """Return the weights of shares, from 0 to 1, at which two ways are equally bad."""
+    found = set()
+    for (a, b), (c, d) in itertools.combinations([(ZERO, ZERO), *ways], 2):
+        if b != d and 0 < (weight := Fraction(a - c) / Fraction(b - d)) < 1:
+            found.add(weight)
+    return found
+
+
+def _weighted(orders: Iterable[_Ways], weight: Fraction) -> Fraction:
+    worst = (max(Fraction(a) - weight * Fraction(b) for a, b in ways) for ways in orders)
+    return sum(worst, Fraction(0))
 
 
 def _alive(pile: Pile, is_call: bool, expiry: dt.date) -> Decimal:
