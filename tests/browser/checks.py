@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, Page, Response, ViewportSize
+
+from .conftest import Site
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTHS = (320, 390, 768, 1280)
@@ -93,6 +95,10 @@ WITHOUT_TABLE = """() => [...document.querySelectorAll("main figure")]
   .filter((figure) => figure.querySelector("svg[role=img], canvas, pulse-chart"))
   .filter((figure) => !figure.querySelector("table") && !figure.closest("[data-illustration]"))
   .map((figure) => figure.textContent.trim().slice(0, 60))"""
+UNFOLD = """() => {
+  for (const folded of document.querySelectorAll("main details")) folded.open = true;
+}"""
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 
@@ -138,7 +144,8 @@ def policy_of(response: Response) -> dict[str, str]:
 
 
 def axe_faults(page: Page) -> list[str]:
-    page.evaluate(axe_source())
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(axe_source())
     result = page.evaluate(
         "(tags) => axe.run(document, {runOnly: tags, resultTypes: ['violations']})", TAGS
     )
@@ -149,27 +156,62 @@ def axe_faults(page: Page) -> list[str]:
     ]
 
 
-def sound(
-    watched: Watched, *, shapes: Sequence[ViewportSize] = SHAPES, sizes: bool = True,
-    overflow: bool = True,
-) -> None:  # fmt: skip
-    """Assert what holds for every page that is open, at every width.
+def settle(page: Page) -> None:
+    """Wait until what was changed is drawn."""
+    page.evaluate(DRAWN)
 
-    Sizes and overflow do not depend on the theme, so one theme needs them. What the console may
-    say depends on the page: a refused form is an error there.
+
+def page_is_sound(
+    context: BrowserContext, site: Site, path: str, who: str, *, unfold: bool = False,
+    shift: float | None = None,
+) -> None:  # fmt: skip
+    """Open a page as `who`, without a fault of its own, and assert that it is sound."""
+    site.sign_in(context, who)
+    watched = Watched(context, site.address)
+    watched.page.set_viewport_size(SHAPES[0])
+    response = watched.visit(path)
+    watched.page.wait_for_timeout(150)
+    assert response.status == 200
+    assert policy_of(response) == POLICY
+    assert urlsplit(watched.page.url).path == urlsplit(path).path
+    assert watched.page.locator("h1").count() == 1
+    both_themes(watched, unfold=unfold, shift=shift)
+    assert watched.errors == []
+    watched.page.close()
+
+
+def both_themes(watched: Watched, *, unfold: bool = False, shift: float | None = None) -> None:
+    """Assert that an open page is sound, dark for a desk and a phone, light for a phone.
+
+    With `unfold` what is folded away is looked at too; `shift` is how much may move by itself.
     """
     page = watched.page
-    for shape in shapes:
+    if shift is not None:
+        assert page.evaluate("() => pulseShift") < shift, moved(page)
+    if unfold:
+        page.evaluate(UNFOLD)
+    page.emulate_media(color_scheme="dark")
+    sound(watched)
+    page.emulate_media(color_scheme="light")
+    settle(page)
+    assert axe_faults(page) == []
+
+
+def sound(watched: Watched) -> None:
+    """Assert what holds for every page that is open, at every width.
+
+    What the console may say depends on the page: a refused form is an error there.
+    """
+    page = watched.page
+    assert overflows(page) == {}
+    for shape in SHAPES:
         page.set_viewport_size(shape)
-        page.wait_for_timeout(60)
+        settle(page)
         assert axe_faults(page) == []
-        if sizes:
-            assert page.evaluate(SMALL_TEXT) == []
-            assert page.evaluate(SMALL_TARGETS) == []
+        assert page.evaluate(SMALL_TEXT) == []
+        assert page.evaluate(SMALL_TARGETS) == []
     assert page.evaluate(UNNAMED) == []
     assert page.evaluate(WITHOUT_TABLE) == []
-    if overflow:
-        assert overflows(page) == {}
     assert page.evaluate("() => pulseViolations") == []
     assert watched.foreign == []
 
@@ -184,7 +226,7 @@ def overflows(page: Page, *, height: int = 900) -> dict[int, int]:
     found = {}
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_timeout(60)
+        settle(page)
         if (over := page.evaluate(OVERFLOW)) > 0:
             found[width] = over
     return found

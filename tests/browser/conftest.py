@@ -133,6 +133,20 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+@pytest.fixture(scope="module")
+def contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
+    """A browser in each theme; the dark one has a touch screen."""
+    made = {
+        theme: browser.new_context(
+            color_scheme=theme, has_touch=theme == "dark", reduced_motion="reduce"
+        )
+        for theme in ("dark", "light")
+    }
+    yield made
+    for context in made.values():
+        context.close()
+
+
 @pytest.fixture(autouse=True)
 def quiet() -> None:
     """No state channel holds what an earlier test, of whatever folder, published."""

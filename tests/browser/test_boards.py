@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import expect
 
 from . import checks
-from .conftest import Site
 
 pytestmark = pytest.mark.browser
 PAGES = [
@@ -30,31 +28,9 @@ PAGES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def contexts(browser: Browser, site: Site) -> Iterator[dict[str, BrowserContext]]:
-    made = {
-        theme: browser.new_context(color_scheme=theme, reduced_motion="reduce")
-        for theme in ("dark", "light")
-    }
-    yield made
-    for context in made.values():
-        context.close()
-
-
 @pytest.mark.parametrize(("path", "who"), PAGES)
 def test_page(contexts, site, path, who):
-    for theme, context in contexts.items():
-        site.sign_in(context, who)
-        watched = checks.Watched(context, site.address)
-        watched.page.set_viewport_size(checks.SHAPES[0])
-        response = watched.visit(path)
-        page = watched.page
-        assert response.status == 200
-        assert checks.policy_of(response) == checks.POLICY
-        assert page.locator("h1").count() == 1
-        checks.sound(watched, sizes=theme == "dark", overflow=theme == "dark")
-        assert watched.errors == []
-        page.close()
+    checks.page_is_sound(contexts["dark"], site, path, who)
 
 
 def test_the_board_changes_in_place_and_has_an_address(contexts, site):

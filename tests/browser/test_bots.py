@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Page
 
 from . import checks
-from .conftest import Site
 
 pytestmark = pytest.mark.browser
 PAGES = [
@@ -23,33 +21,9 @@ PAGES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def contexts(browser: Browser, site: Site) -> Iterator[dict[str, BrowserContext]]:
-    made = {
-        theme: browser.new_context(color_scheme=theme, reduced_motion="reduce")
-        for theme in ("dark", "light")
-    }
-    yield made
-    for context in made.values():
-        context.close()
-
-
 @pytest.mark.parametrize(("path", "who"), PAGES)
 def test_page(contexts, site, path, who):
-    for theme, context in contexts.items():
-        site.sign_in(context, who)
-        watched = checks.Watched(context, site.address)
-        watched.page.set_viewport_size(checks.SHAPES[0])
-        response = watched.visit(path)
-        page = watched.page
-        assert response.status == 200
-        assert checks.policy_of(response) == checks.POLICY
-        checks.sound(
-            watched, shapes=checks.SHAPES if theme == "dark" else checks.SHAPES[1:],
-            sizes=theme == "dark", overflow=theme == "dark",
-        )  # fmt: skip
-        assert watched.errors == []
-        page.close()
+    checks.page_is_sound(contexts["dark"], site, path, who)
 
 
 def report(page: Page, address: str, bot: int, number: int) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import expect
 
 from . import checks
 from .conftest import Site
@@ -22,33 +21,10 @@ PAGES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
-    made = {
-        theme: browser.new_context(color_scheme=theme, has_touch=theme == "dark")
-        for theme in ("dark", "light")
-    }
-    yield made
-    for context in made.values():
-        context.close()
-
-
-@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize(("path", "who"), PAGES)
-def test_page(contexts, site: Site, path, who, theme):
-    context = contexts[theme]
-    site.sign_in(context, who)
-    watched = checks.Watched(context, site.address)
-    response = watched.visit(path.format(**site.lab))
-    page = watched.page
-    assert response.status == 200
-    assert checks.policy_of(response) == checks.POLICY
-    for details in page.locator("main details").all():
-        details.evaluate("(element) => { element.open = true; }")
-    checks.sound(watched, overflow=theme == "dark")
-    assert page.evaluate("() => pulseShift") < 0.02, checks.moved(page)
-    assert watched.errors == []
-    page.close()
+def test_page(contexts, site: Site, path, who):
+    address = path.format(**site.lab)
+    checks.page_is_sound(contexts["dark"], site, address, who, unfold=True, shift=0.02)
 
 
 def run_of(page) -> int:

@@ -3,58 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import expect
 
 from . import checks
 from .conftest import Site
 
 pytestmark = pytest.mark.browser
 PAGES = [
-    ("/tools/optimizer/", "anon", "dark"),
-    ("/tools/optimizer/", "plus", "dark"),
-    ("/tools/optimizer/", "plus", "light"),
-    ("/tools/optimizer/{done}/", "pro", "dark"),
-    ("/tools/optimizer/{done}/", "pro", "light"),
-    ("/tools/optimizer/{done}/", "free", "light"),
-    ("/tools/optimizer/{halted}/", "operator", "dark"),
+    ("/tools/optimizer/", "anon"),
+    ("/tools/optimizer/", "plus"),
+    ("/tools/optimizer/{done}/", "pro"),
+    ("/tools/optimizer/{done}/", "free"),
+    ("/tools/optimizer/{halted}/", "operator"),
 ]
 
 
-@pytest.fixture(scope="module")
-def contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
-    made = {
-        theme: browser.new_context(color_scheme=theme, has_touch=theme == "dark")
-        for theme in ("dark", "light")
-    }
-    yield made
-    for context in made.values():
-        context.close()
-
-
-def look(watched: checks.Watched, theme: str) -> None:
-    """Check a page that is open, at every width."""
-    page = watched.page
-    page.wait_for_timeout(100)
-    assert page.evaluate("() => pulseShift") < 0.02, checks.moved(page)
-    for details in page.locator("main details").all():
-        details.evaluate("(element) => { element.open = true; }")
-    checks.sound(watched, overflow=theme == "dark")
-
-
-@pytest.mark.parametrize(("path", "who", "theme"), PAGES)
-def test_page(contexts, site: Site, path, who, theme):
-    context = contexts[theme]
-    site.sign_in(context, who)
-    watched = checks.Watched(context, site.address)
-    response = watched.visit(path.format(**site.searches))
-    assert response.status == 200
-    assert checks.policy_of(response) == checks.POLICY
-    look(watched, theme)
-    assert watched.errors == []
-    watched.page.close()
+@pytest.mark.parametrize(("path", "who"), PAGES)
+def test_page(contexts, site: Site, path, who):
+    address = path.format(**site.searches)
+    checks.page_is_sound(contexts["dark"], site, address, who, unfold=True, shift=0.02)
 
 
 def test_without_bars_the_page_says_how_to_import_them(contexts, market: Site):
@@ -65,7 +34,7 @@ def test_without_bars_the_page_says_how_to_import_them(contexts, market: Site):
     watched.visit("/tools/optimizer/")
     expect(watched.page.get_by_role("heading", name="No bars are stored yet")).to_be_visible()
     expect(watched.page.get_by_text("import_market bars")).to_be_visible()
-    look(watched, "dark")
+    checks.both_themes(watched, unfold=True, shift=0.02)
     watched.page.close()
 
 
@@ -122,7 +91,7 @@ def test_a_fault_stands_beside_its_field(contexts, site: Site):
     page.get_by_label("COIN/TST").uncheck()
     page.get_by_role("button", name="Start search").click()
     expect(page.get_by_text("Symbols: name at least one symbol.")).to_be_visible()
-    look(watched, "dark")
+    checks.both_themes(watched, unfold=True, shift=0.02)
     page.set_viewport_size(checks.SHAPES[0])
     page.get_by_label("COIN/TST").check()
     for frame in ("1m", "5m", "15m", "1h", "4h"):
