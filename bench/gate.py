@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import os
-import shutil
 import sys
-import tempfile
 import time
 from decimal import Decimal
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
+
+from bench.support.house import databases  # noqa: E402
+
 GOAL_MS = 20.0
 
 
@@ -30,30 +30,11 @@ def main() -> None:
     parser.add_argument("--open", type=int, default=20, help="other open orders")
     parser.add_argument("--profile", action="store_true", help="say where the time goes")
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="pulse-bench-"))
-    os.environ |= {
-        "PULSE_MODE": "test", "PULSE_VAR": str(folder),
-        "DJANGO_SETTINGS_MODULE": "pulse.settings",
-    }  # fmt: skip
-    (folder / "static").mkdir()
-    from pulse import embedded
-
-    services = embedded.Services(folder)
-    services.start()
-    try:
+    with databases():
         measure(args.orders, args.positions, args.open, args.profile)
-    finally:
-        services.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def measure(orders: int, positions: int, pending: int, profile: bool) -> None:
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
     account, symbols = prepared(positions, pending)
     judge(account, symbols, 20)
     if profile:

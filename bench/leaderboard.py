@@ -7,16 +7,16 @@ trades by bot and sums what bots claim: it cannot compute profit from lots, so i
 
 import datetime as dt
 import multiprocessing
-import os
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
+
+from bench.support.house import databases  # noqa: E402
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -182,7 +182,6 @@ def freshness(now: dt.datetime) -> None:
 
 
 def main(bots: int, trades: int) -> None:
-    from django.core.management import call_command
     from django.db import connection, connections
     from django.utils import timezone
 
@@ -190,7 +189,6 @@ def main(bots: int, trades: int) -> None:
     from leaderboard.ranking import services
     from leaderboard.ranking.audit import audit
 
-    call_command("migrate", verbosity=0)
     now = timezone.now()
     began = time.perf_counter()
     build(bots, trades, now)
@@ -226,21 +224,6 @@ def main(bots: int, trades: int) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="pulse-bench-") as var:
-        os.environ |= {
-            "PULSE_VAR": var,
-            "PULSE_MODE": "test",
-            "DJANGO_SETTINGS_MODULE": "pulse.settings",
-        }
-        from pulse.embedded import Services
-
-        services = Services(Path(var))
-        services.start()
-        try:
-            import django
-
-            django.setup()
-            sizes = [int(text) for text in sys.argv[1:3]]
-            main(*(sizes + [5_000, 5_000_000][len(sizes) :]))
-        finally:
-            services.stop()
+    with databases():
+        sizes = [int(text) for text in sys.argv[1:3]]
+        main(*(sizes + [5_000, 5_000_000][len(sizes) :]))

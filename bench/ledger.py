@@ -9,10 +9,7 @@ with it. Threads book on accounts of their own, as workers do. Runs on a databas
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,36 +17,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
+from bench.support.house import databases  # noqa: E402
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fills", type=int, default=300, help="of each thread")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4])
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="pulse-bench-"))
-    os.environ |= {
-        "PULSE_MODE": "test", "PULSE_VAR": str(folder),
-        "DJANGO_SETTINGS_MODULE": "pulse.settings",
-    }  # fmt: skip
-    (folder / "static").mkdir()
-    from pulse import embedded
-
-    services = embedded.Services(folder)
-    services.start()
-    try:
+    with databases(durable=True):
         measure(args.fills, args.threads)
-    finally:
-        services.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def measure(fills: int, threads: list[int]) -> None:
-    import django
-
-    django.setup()
     from django.core.management import call_command
 
-    call_command("migrate", verbosity=0)
     for many in threads:
         with ThreadPoolExecutor(many) as pool:
             works = [prepared(f"{many}-{number}") for number in range(many)]

@@ -10,16 +10,16 @@ walk accounts of their own, as workers do. Runs on a database of its own.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
+
+from bench.support.house import databases  # noqa: E402
+
 CALL = "SIM260105C00500000"
 
 
@@ -28,30 +28,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=300, help="of one session, 388 at most")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4])
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="pulse-bench-"))
-    os.environ |= {
-        "PULSE_MODE": "test", "PULSE_VAR": str(folder),
-        "DJANGO_SETTINGS_MODULE": "pulse.settings",
-    }  # fmt: skip
-    (folder / "static").mkdir()
-    from pulse import embedded
-
-    services = embedded.Services(folder)
-    services.start()
-    try:
+    with databases(durable=True):
         measure(args.rows, args.threads)
-    finally:
-        services.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def measure(rows: int, threads: list[int]) -> None:
-    import django
-
-    django.setup()
     from django.core.management import call_command
 
-    call_command("migrate", verbosity=0)
     run, shot = opened()
     works = {many: [prepared(f"{many}-{number}") for number in range(many)] for many in threads}
     for minute in range(2, rows + 2):

@@ -23,7 +23,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -37,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from bench.support.calls import Make, Tally, calls, post  # noqa: E402
+from bench.support.house import databases  # noqa: E402
 
 AT_ONCE, BOTS, MANY = 8, 32, 1_000
 GOAL, GOAL_MS = 3.0, 300.0
@@ -293,16 +293,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=7)
     options = parser.parse_args()
     with ExitStack() as stack:
-        var = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pulse-bench-")))
-        os.environ |= {"PULSE_VAR": str(var), "DJANGO_SETTINGS_MODULE": "pulse.settings"}
-        from pulse.embedded import Services
-
-        services = Services(var, durable=True)
-        services.start()
-        stack.callback(services.stop)
-        import django
-
-        django.setup()
+        var = stack.enter_context(databases(durable=True, mode="demo"))
         prepare()
         from pulse.supervisor import free_port
 
@@ -323,10 +314,8 @@ def main() -> None:
 def prepare() -> None:
     """Make both databases."""
     from django.conf import settings
-    from django.core.management import call_command
     from django.db import connection
 
-    call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute("CREATE DATABASE peer")
     os.environ["PEER_PGHOST"] = str(settings.DATABASES["default"]["HOST"])

@@ -4,10 +4,8 @@ Run: `python bench/store.py [contracts]`. Starts a PostgreSQL of its own and thr
 """
 
 import datetime as dt
-import os
 import resource
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
+
+from bench.support.house import databases  # noqa: E402
 
 if TYPE_CHECKING:
     from market.snapshot import SnapshotData
@@ -67,13 +67,11 @@ def synthetic_day(contracts: int, *, minutes: int = 390, seed: int = 7) -> Itera
 
 
 def main(contracts: int) -> None:
-    from django.core.management import call_command
     from django.db import connection
 
     from market import store
     from market.models import Instrument
 
-    call_command("migrate", verbosity=0)
     Instrument.objects.create(symbol="SPY", kind="equity")
     began = time.perf_counter()
     written = store.write_snapshots(synthetic_day(contracts))
@@ -96,20 +94,5 @@ def main(contracts: int) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="pulse-bench-") as var:
-        os.environ |= {
-            "PULSE_VAR": var,
-            "PULSE_MODE": "test",
-            "DJANGO_SETTINGS_MODULE": "pulse.settings",
-        }
-        from pulse.embedded import Services
-
-        services = Services(Path(var))
-        services.start()
-        try:
-            import django
-
-            django.setup()
-            main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
-        finally:
-            services.stop()
+    with databases():
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)

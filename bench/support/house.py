@@ -1,4 +1,4 @@
-"""The whole platform in a folder of its own, for benchmarks that go through it."""
+"""The platform in a folder of its own: the whole of it, or its servers alone with a database."""
 
 from __future__ import annotations
 
@@ -36,6 +36,34 @@ def served(*options: str, ready: str = "") -> Iterator[str]:
         finally:
             running.send_signal(signal.SIGINT)
             running.wait(_STOP_S)
+
+
+@contextmanager
+def databases(*, durable: bool = False, mode: str = "test") -> Iterator[Path]:
+    """Run PostgreSQL and Redis in a folder that goes away, with Django set up on empty tables.
+
+    `durable` has each transaction on the disk before it is answered, as in production.
+    """
+    sys.path[:0] = [str(ROOT / "platform")]
+    with tempfile.TemporaryDirectory(prefix="pulse-bench-", ignore_cleanup_errors=True) as folder:
+        var = Path(folder)
+        os.environ |= {
+            "PULSE_VAR": folder, "PULSE_MODE": mode, "DJANGO_SETTINGS_MODULE": "pulse.settings",
+        }  # fmt: skip
+        (var / "static").mkdir()
+        from pulse.embedded import Services
+
+        services = Services(var, durable=durable)
+        services.start()
+        try:
+            import django
+            from django.core.management import call_command
+
+            django.setup()
+            call_command("migrate", verbosity=0)
+            yield var
+        finally:
+            services.stop()
 
 
 def _address(log: Path, ready: str) -> str:
