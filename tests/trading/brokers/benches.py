@@ -43,7 +43,19 @@ class Bench(Protocol):
     """Whether it can stop trading inside the broker."""
     executions: bool
     """Whether the venue lists them; else fills are what was filled between two looks."""
+    late_fills: bool
+    """Whether an order may fill after it was cancelled."""
+    knows_money: bool
+    """Whether it refuses what the account could not pay; else that is the gate's."""
+    repeats: bool
+    """Whether the same order under an id that is there is that order."""
+    wired: bool
+    """Whether a wire lies between us that may hang, garble or be cut."""
+    holds_adjusted: bool
     secret: str
+    """Empty where there is none."""
+    since: dt.datetime
+    """Before all that happens here."""
 
     def quote(self, symbol: str, bid: str, ask: str) -> None: ...
     def by_itself(self, on: bool) -> None: ...
@@ -55,6 +67,7 @@ class Bench(Protocol):
     def spoil_stream(self, **shares: Any) -> None: ...
     def cut(self) -> None: ...
     def advance(self, hours: float) -> None: ...
+    def patient(self) -> None: ...
     def orders(self) -> list[str]: ...
     def fills(self) -> Fills: ...
     def positions(self) -> dict[str, Decimal]: ...
@@ -72,6 +85,10 @@ class MarketBench:
 
     routes: ClassVar[dict[str, str]]
     server: BrokerStandIn
+    broker: Alpaca | Tradier
+    late_fills = knows_money = wired = holds_adjusted = True
+    repeats = False
+    since = MORNING - dt.timedelta(days=1)
 
     def called(self, order: Order) -> str:
         """Return what we called an order."""
@@ -115,6 +132,10 @@ class MarketBench:
 
     def advance(self, hours: float) -> None:
         self.server.advance(hours * 3600)
+
+    def patient(self) -> None:
+        """Let a call take its time: of many orders a list is long."""
+        self.broker._wire._whole_s = 9.0
 
     def orders(self) -> list[str]:
         return [self.called(one) for one in self.server.venue.roots()]

@@ -22,6 +22,7 @@ from trading.orders.machine import Known, News, State, client_order_id, learn
 from trading.orders.venue import Event
 
 _TRIES = 60
+LONG_AGO = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 
 
 def want(
@@ -38,10 +39,10 @@ def want(
 class Desk:
     """Orders of one account as they are known here. `gap` stands for the five seconds."""
 
-    def __init__(self, broker: Broker, gap: float = 0.0) -> None:
+    def __init__(self, broker: Broker, gap: float = 0.0, since: dt.datetime = LONG_AGO) -> None:
         self.broker = broker
         self.gap = gap
-        self.since = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+        self.since = since
         self.intents: dict[str, Intent] = {}
         self.known: dict[str, Known] = {}
         self.ids: dict[str, str] = {}

@@ -86,8 +86,9 @@ class Tape:
         spot: float = 500.0,
         opened: float | None = None,
         steps: bool = True,
+        **more: float,
     ) -> None:
-        """Store one minute's end and let the accounts hear of it."""
+        """Store one minute's end and let the accounts hear of it; `more` are its scalars."""
         at, names = self.at(minute), self.layout.symbols()
         columns = {
             name: np.full(len(names), np.nan)
@@ -97,7 +98,7 @@ class Tape:
         for symbol, sides in (quotes or {}).items():
             for name, value in zip(columns, sides, strict=False):
                 columns[name][names.index(symbol)] = value
-        scalars = {"r": self.rate, "q": 0.0, "open": opened or spot, "volume": 1e5}
+        scalars = {"r": self.rate, "q": 0.0, "open": opened or spot, "volume": 1e5} | more
         ns = to_ns(at)
         data = SnapshotData(
             self.symbol, str(self.run.source), ns, ns, spot - 0.01, spot + 0.01, spot,

@@ -174,11 +174,8 @@ def test_a_condor_fills_whole_or_not_at_all(market, account):
 
 def test_a_package_of_another_kind_or_in_parts_is_refused(market, account):
     with pytest.raises(RejectedError, match="limit or market"):
-        services.submit(
-            account.pk,
-            Request("x", intent("i", (CALL, 1), (PUT, 1), kind="stop", stop_price="1"), (False,)),
-            now=WALL,
-        )
+        wanted = intent("i", (CALL, 1), (PUT, 1), kind="stop", stop_price="1")
+        services.submit(account.pk, Request("x", wanted, (False, False)), now=WALL)
 
 
 @pytest.mark.parametrize(
