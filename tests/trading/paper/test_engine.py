@@ -173,8 +173,8 @@ def test_a_condor_fills_whole_or_not_at_all(market, account):
 
 
 def test_a_package_of_another_kind_or_in_parts_is_refused(market, account):
+    wanted = intent("i", (CALL, 1), (PUT, 1), kind="stop", stop_price="1")
     with pytest.raises(RejectedError, match="limit or market"):
-        wanted = intent("i", (CALL, 1), (PUT, 1), kind="stop", stop_price="1")
         services.submit(account.pk, Request("x", wanted, (False, False)), now=WALL)
 
 
