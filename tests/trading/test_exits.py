@@ -311,3 +311,35 @@ def test_a_planted_bug_of_the_exits_is_found_out(new_desk, market, monkeypatch, 
 
     with pytest.raises(AssertionError):
         races()
+
+
+SPREAD = (Leg("SPY261218P00500000", -1, D(100)), Leg("SPY261218P00490000", 1, D(100)))
+
+
+def test_a_packages_stop_waits_here_for_what_the_whole_costs(desk: Desk, market):
+    """A spread bought for 2.00 and left when it brings 1.20 or less: its net price is below 0."""
+    out = tuple(Leg(one.symbol, one.ratio, one.multiplier) for one in SPREAD)
+    came = tuple(Leg(one.symbol, -one.ratio, one.multiplier) for one in SPREAD)
+
+    def quoted_at(short: str, long: str) -> None:
+        for one, bid in zip(SPREAD, (short, long), strict=True):
+            market[one.symbol] = Quote(D(bid), D(bid), 0.1)
+
+    quoted_at("7", "5")
+    desk.live()
+    group(
+        desk, Intent("in", came, D(1), limit_price=D(2)),
+        Intent("target", out, D(1), limit_price=D(-3)),
+        Intent("stop", out, D(1), kind="stop", stop_price=D("-1.2")),
+    )  # fmt: skip
+    desk.until(lambda: desk.order("in").state == "accepted")
+    desk.venue.fill_whole(there(desk, "in"), "2")
+    desk.until(lambda: desk.order("target").state == "accepted", 8)
+    quoted_at("6.21", "5")
+    desk.turn(5)
+    assert desk.order("stop").state == "pending"
+    quoted_at("6.2", "5")
+    desk.until(lambda: desk.order("stop").state == "accepted", 8)
+    sent = desk.venue.kept[there(desk, "stop")].request.intent
+    assert (sent.kind, sent.limit_price) == ("limit", D("-1.14"))
+    assert desk.order("target").state == "canceled"

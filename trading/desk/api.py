@@ -20,6 +20,8 @@ from record.access import READ
 from record.rest import IdempotentMixin
 from trading.desk import asking, opening, payloads, reading
 from trading.desk import serializers as shapes
+from trading.desk.bracket import exits_of, orders_of
+from trading.desk.grouped import group_payload
 from trading.desk.marks import Marks
 from trading.desk.preview import preview
 from trading.desk.rest import (
@@ -121,6 +123,8 @@ class OrderList(TradingMixin, IdempotentMixin, generics.GenericAPIView[Order]):
         """Place an order: 201, refused ones too, with what the gate said; 200 if it is there.
 
         The answer does not wait for the broker: follow the order's state, or the live channel.
+        With `bracket` its exits are placed with it, all or none, and sent once it is filled; with
+        `oco` a stop beside it. `group_orders` tells them.
         """
         sent = shapes.PlaceSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
@@ -131,7 +135,9 @@ class OrderList(TradingMixin, IdempotentMixin, generics.GenericAPIView[Order]):
                 given, intent_id=intent_id(request, given["intent_id"]), origin=origin(request),
                 marks=Marks(reach_of(request.user)),
             )  # fmt: skip
-            return _placed(asking.place(account, intent, actor=actor(request)))
+            return _placed(
+                asking.place(account, intent, actor=actor(request), exits=exits_of(given))
+            )
 
 
 class OrderPreview(TradingMixin, APIView):
@@ -155,12 +161,14 @@ class OrderPreview(TradingMixin, APIView):
             intent = asking.intent_of(
                 given, intent_id="preview", origin=origin(request), marks=Marks(reach)
             )
+            if (exits := exits_of(given)) is not None:
+                orders_of(intent, exits)
             return Response(preview(account, intent, reach))
 
 
 def _placed(placed: Placed) -> Response:
     """Answer with an order that stands where it now stands."""
-    body = payloads.order_payload(placed.order)
+    body = {**payloads.order_payload(placed.order), "group_orders": group_payload(placed.order)}
     code = status.HTTP_201_CREATED if placed.fresh else status.HTTP_200_OK
     return Response(
         body, status=code, headers={"Location": reverse("api-order", args=[placed.order.pk])}
@@ -173,7 +181,8 @@ class OrderDetail(TradingMixin, APIView):
     @extend_schema(operation_id="order", responses={200: OBJECT})
     def get(self, request: Request, order_id: int) -> Response:
         """Return an order of yours with all that was heard of it, its fills and its rules."""
-        return Response(payloads.whole_order(own_order_or_404(request, order_id)))
+        order = own_order_or_404(request, order_id)
+        return Response({**payloads.whole_order(order), "group_orders": group_payload(order)})
 
 
 class OrderCancel(TradingMixin, IdempotentMixin, APIView):

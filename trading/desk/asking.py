@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from market import occ
+from trading.desk.bracket import Exits, orders_of
 from trading.desk.marks import Marks
 from trading.models import Account, Order
 from trading.orders import services, ticks
@@ -89,9 +90,18 @@ def changed(order: Order, given: Mapping[str, Any], *, intent_id: str, origin: s
     return found
 
 
-def place(account: Account, intent: Intent, *, actor: str) -> Placed:
-    """Place an order; what the gate refuses is stored as rejected, with its reason."""
-    return services.place(account.pk, intent, actor=actor)
+def place(account: Account, intent: Intent, *, actor: str, exits: Exits | None = None) -> Placed:
+    """Place an order; what the gate refuses is stored as rejected, with its reason.
+
+    With exits it is placed with them, all or none, under its own id: the same again is the group
+    that is there.
+    """
+    if exits is None:
+        return services.place(account.pk, intent, actor=actor)
+    found = services.place_group(
+        account.pk, exits.kind, orders_of(intent, exits), intent_id=intent.intent_id, actor=actor
+    )
+    return found[0]
 
 
 def replace(order: Order, intent: Intent, *, actor: str) -> Placed:

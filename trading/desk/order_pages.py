@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from record.access import entitled
 from trading.desk import asking, payloads
+from trading.desk.grouped import group_payload
 from trading.desk.pages import actor_of, own_order, show
 from trading.desk.rest import PAPER
 from trading.desk.views import number
@@ -42,6 +43,7 @@ def _order(
     ]  # fmt: skip
     context: dict[str, Any] = {
         "order": body,
+        "group": group_payload(found),
         "fields": fields,
         "given": {"quantity": body["quantity"], "time_in_force": found.time_in_force, **given},
         "new_intent": given.get("intent_id") or asking.new_intent_id(),

@@ -62,6 +62,25 @@ class PricedSerializer(serializers.Serializer[Any]):
     )
 
 
+class PairSerializer(serializers.Serializer[Any]):
+    """A stop beside a limit order that leaves a position: one cancels the other."""
+
+    stop_loss = Number(required=False, allow_null=True, help_text="The price that triggers it.")
+    trail = Number(
+        required=False, allow_null=True,
+        help_text="In its place: how far the stop stays behind the best price.",
+    )  # fmt: skip
+
+
+class BracketSerializer(PairSerializer):
+    """Exits that an order's fill sets free; a fill of one cancels the other."""
+
+    take_profit = Number(
+        required=False, allow_null=True,
+        help_text="Read like the order's own price: of a package what the whole is worth.",
+    )  # fmt: skip
+
+
 class WantedSerializer(PricedSerializer):
     """What is wanted, without an id."""
 
@@ -72,6 +91,8 @@ class WantedSerializer(PricedSerializer):
     quantity = Number(help_text="Units; above zero.")
     kind = serializers.ChoiceField(choices=tuple(KINDS), default="limit")
     time_in_force = serializers.ChoiceField(choices=TIMES, default="day")
+    bracket = BracketSerializer(required=False, allow_null=True)
+    oco = PairSerializer(required=False, allow_null=True)
 
     def validate_legs(self, value: list[Mapping[str, Any]]) -> list[tuple[str, int]]:
         """Return the legs as pairs."""

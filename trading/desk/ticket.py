@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from market import occ
+from trading.desk.bracket import BRACKET, NAMES, OCO, Exits, exits_of
 from trading.desk.marks import Marks
 from trading.ledger.book import LedgerError
 from trading.orders.intents import MOST_LEGS, OrderError
@@ -36,7 +37,12 @@ _LEGS: Final = {
 _DAYS: Final = 7
 """A shape takes the first expiry that is so many days away, where there is one."""
 _FIELDS: Final = ("account", "underlying", "quantity", "kind", "time_in_force", "limit_price",
-                  "stop_price", "trail", "intent_id")  # fmt: skip
+                  "stop_price", "trail", "intent_id", "exits", "take_profit", "stop_loss",
+                  "stop_trail")  # fmt: skip
+EXITS: Final = {"": "None", BRACKET: "Once it is filled", OCO: "A stop beside it"}
+"""What may go with an order."""
+EXIT_FIELDS: Final = {"take_profit": "take_profit", "stop_loss": "stop_loss", "trail": "stop_trail"}
+"""The field of each exit's price."""
 _LEG_FIELDS: Final = ("side", "right", "expiry", "strike", "ratio")
 _LONGEST: Final = 80
 
@@ -125,6 +131,36 @@ def wanted(ticket: Ticket, marks: Marks) -> dict[str, Any]:
         "legs": legs, "quantity": _number("quantity", fields["quantity"]), "kind": fields["kind"],
         "time_in_force": fields["time_in_force"], **prices,
     }  # fmt: skip
+
+
+def exits(ticket: Ticket) -> Exits | None:
+    """Return the exits that the ticket asks for; nothing that was typed is left out unsaid.
+
+    Raises
+    ------
+    OrderError
+        Naming the field of the ticket.
+    """
+    kind = ticket.fields["exits"]
+    typed = {
+        name: _number(field_name, ticket.fields[field_name])
+        for name, field_name in EXIT_FIELDS.items() if ticket.fields[field_name]
+    }  # fmt: skip
+    if kind not in NAMES:
+        if typed or kind:
+            raise OrderError("exits", "Choose when they leave, or empty their prices.")
+        return None
+    if kind == OCO and "take_profit" in typed:
+        raise OrderError("take_profit", "The order's own limit takes the profit: leave this empty.")
+    return exits_of({kind: typed})
+
+
+def field_of(path: str) -> str:
+    """Return the ticket's field of a fault: `bracket/trail` is `stop_trail`."""
+    kind, _, name = path.partition("/")
+    if kind not in NAMES:
+        return path
+    return EXIT_FIELDS.get(name, "exits")
 
 
 def _leg(place: int, leg: Mapping[str, str], name: str, marks: Marks) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from market.reach import reach_of
 from record.access import entitled
 from trading.brokers.paper.models import PaperAccount
 from trading.desk import asking, payloads, preview, reading, ticket
+from trading.desk.bracket import orders_of
 from trading.desk.marks import Marks
 from trading.desk.order_pages import tell
 from trading.desk.pages import actor_of, show
@@ -112,14 +113,25 @@ def _form(
             {"name": one, "label": label, "value": asked.fields[one], "fault": shown.get(one, "")}
             for one, label in (("limit_price", "Limit"), ("stop_price", "Stop"), ("trail", "Trail"))
         ],
+        "exits": ticket.EXITS,
+        "exit_prices": [
+            {"name": one, "label": label, "kinds": kinds, "value": asked.fields[one],
+             "fault": shown.get(one, "")}
+            for one, label, kinds in _EXIT_PRICES
+        ],
         **looked,
     }  # fmt: skip
     code = HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK
     return show(request, "ticket", context, status=code)
 
 
+_EXIT_PRICES: Final = (("take_profit", "Take profit", "bracket"),
+                       ("stop_loss", "Stop loss", "bracket oco"),
+                       ("stop_trail", "or a stop that trails by", "bracket oco"))  # fmt: skip
+"""Fields of exits, with the kinds that have them."""
 _SHOWN_AT_A_FIELD: Final = ("quantity", "limit_price", "stop_price", "trail", "account",
-                            "underlying", "kind", "time_in_force")  # fmt: skip
+                            "underlying", "kind", "time_in_force", "exits", "take_profit",
+                            "stop_loss", "stop_trail")  # fmt: skip
 
 
 def _sent(request: HttpRequest) -> bool:
@@ -151,9 +163,11 @@ def _look(asked: Ticket, account: Account, marks: Marks) -> dict[str, Any]:
     """Return what is known of the order before it is sent; faults of what is no order yet."""
     try:
         intent = _intent(asked, marks)
+        if (exits := ticket.exits(asked)) is not None:
+            orders_of(intent, exits)
         told = preview.preview(account, intent, marks.reach)
     except LedgerError as error:
-        return {"faults": {error.field: str(error)}, "unready": str(error)}
+        return {"faults": {ticket.field_of(error.field): str(error)}, "unready": str(error)}
     middle, far = preview.net(intent.legs, marks)
     price = intent.limit_price if intent.limit_price is not None else middle
     spot = marks.spot(asked.fields["underlying"])
@@ -181,8 +195,10 @@ def send(request: HttpRequest) -> HttpResponse:
     try:
         if account is None or str(account.pk) != named:
             raise LedgerError("account", NO_ACCOUNT)
-        placed = asking.place(account, _intent(asked, marks), actor=actor_of(request))
+        placed = asking.place(
+            account, _intent(asked, marks), actor=actor_of(request), exits=ticket.exits(asked)
+        )
     except LedgerError as error:
-        return _form(request, asked, account, marks, {error.field: str(error)})
+        return _form(request, asked, account, marks, {ticket.field_of(error.field): str(error)})
     tell(request, placed.order, placed.decision.text)
     return HttpResponseRedirect(reverse("trading:order", args=[placed.order.pk]))

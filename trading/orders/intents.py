@@ -115,5 +115,5 @@ def _check_prices(intent: Intent) -> None:
         if value is None:
             continue
         fits(name, value)
-        if value <= 0 and (len(intent.legs) == 1 or name != "limit_price"):
+        if value <= 0 and (len(intent.legs) == 1 or name == "trail"):
             raise OrderError(name, "Give a price above 0.")

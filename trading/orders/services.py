@@ -84,7 +84,7 @@ def place(
     account = lock(account_id)
     known = Order.objects.filter(account=account, intent_id=intent.intent_id).first()
     if known is not None:
-        if known.intent != intent.as_json():
+        if known.intent != intent.as_json() or known.group_id != getattr(group, "pk", None):
             raise OrderError("intent_id", f"Order {known.pk} has this intent, otherwise.")
         return Placed(known, known.decision, False)
     among = Among(
@@ -305,11 +305,13 @@ def place_group(
         place(account_id, intent, actor=actor, group=group, role=role)
         for intent, role in zip(intents, roles, strict=True)
     ]
-    if any(one.order.group_id != group.pk for one in placed):
-        raise OrderError("intents", "An intent is an order already; give each a new one.")
-    if fresh and not all(one.decision.allowed for one in placed):
-        for one in placed:
-            cancel(account_id, one.order.pk, actor=HOUSE)
+    if not fresh and any(one.fresh for one in placed):
+        raise OrderError("intent_id", f"Group {group.pk} has this intent, otherwise.")
+    refused = next((one for one in placed if not one.decision.allowed), None)
+    if fresh and refused is not None:
+        why = f"Order {refused.order.pk} of its group was refused: {refused.decision.text}"
+        for one in reversed(placed):  # before their entry takes them along without a word
+            cancel(account_id, one.order.pk, actor=HOUSE, reason=why)
             one.order.refresh_from_db()
     return placed
 

@@ -138,7 +138,8 @@ class Picture:
             return self.limit
         if intent.stop_price is not None:
             sold = len(intent.legs) == 1 and intent.legs[0].ratio < 0
-            return intent.stop_price * (BAND - 1 if sold else BAND + 1)
+            stop = -intent.stop_price if sold else intent.stop_price
+            return stop + BAND * abs(stop)
         return self.collar
 
     @property

@@ -11,11 +11,18 @@ const PRICES = {
 };
 const form = document.getElementById("ticket");
 
+function show(part, on) {
+  part.hidden = !on;
+  for (const input of part.querySelectorAll("input")) input.disabled = !on;
+}
+
 function fit() {
   const needed = PRICES[form.elements.kind.value] ?? [];
   for (const part of form.querySelectorAll("[data-price]")) {
-    part.hidden = !needed.includes(part.dataset.price);
-    for (const input of part.querySelectorAll("input")) input.disabled = part.hidden;
+    show(part, needed.includes(part.dataset.price));
+  }
+  for (const part of form.querySelectorAll("[data-exits]")) {
+    show(part, part.dataset.exits.split(" ").includes(form.elements.exits.value));
   }
   for (const leg of form.querySelectorAll(".leg")) {
     const [side, , right] = leg.querySelectorAll("select, input");
