@@ -20,6 +20,7 @@ class Structure(StrEnum):
     DEBIT_VERTICAL = "debit_vertical"
     CREDIT_VERTICAL = "credit_vertical"
     STOCK = "stock"
+    SHORT_STOCK = "short_stock"
     COVERED = "covered"
     CASH_SECURED_PUT = "cash_secured_put"
     IRON_CONDOR = "iron_condor"

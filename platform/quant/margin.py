@@ -7,6 +7,10 @@
 - Spreads: longs that expire no sooner than the shorts, as many of each right. The lesser of the
   uncovered requirement and the greatest loss at any price, all worth their exercise (4210(f)(2)(H)
   as amended in 2012, Regulatory Notice 12-44): verticals, calendars, butterflies, condors alike.
+- A short put is secured where its whole strike is set aside: the proceeds and the rest in cash
+  (Cboe, "Margin Manual": "put secured by cash", the strike less the premium).
+- Short stock: half of its value over its proceeds, 150 % with them (Regulation T, 220.12(c)), at
+  least $5 a share, below $5 its value or $2.50 (4210(c)).
 - Stock covers a call short, short stock a put short; stock has loan value up to the strike only.
 
 Of several pairings the one that needs least is taken, and never more than no pairing needs. The
@@ -25,7 +29,16 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from quant.arrays import BoolLike, FloatArray, FloatLike, IntArray
-from quant.margin_types import LEAST_RATE, REG_T, Holding, Piece, Requirement, Rules
+from quant.margin_types import (
+    LEAST_RATE,
+    LEAST_SHORT,
+    LEAST_SHORT_CHEAP,
+    REG_T,
+    Holding,
+    Piece,
+    Requirement,
+    Rules,
+)
 
 _STOCK = -1
 _MOST_UNITS = 200
@@ -127,6 +140,8 @@ class _Book:
     """Contracts that stock can cover: of calls above zero, of puts below."""
     multiplier: float
     cash: bool
+    alone: bool
+    """Whether no short call stands against a short put."""
 
 
 def _netted(holding: Holding, rules: Rules) -> _Book:
@@ -154,6 +169,7 @@ def _netted(holding: Holding, rules: Rules) -> _Book:
         need = np.where(call_array, np.inf, K)
     else:
         need = naked(holding.spot, K, call_array, value, holding.rate)
+        need = np.where(rules.secured & ~call_array, K, need)
     lent = np.where(call_array, 1.0 - rules.stock_long, 1.0)
     many = [sums[one] for one in left]
     return _Book(
@@ -165,13 +181,21 @@ def _netted(holding: Holding, rules: Rules) -> _Book:
         long={i: n for i, n in enumerate(many) if n > 0.0},
         # Part of a round lot covers nothing.
         stock=float(np.trunc(holding.shares / holding.multiplier)),
-        multiplier=holding.multiplier, cash=rules.cash,
+        multiplier=holding.multiplier, cash=rules.cash, alone=rules.cash or rules.secured,
     )  # fmt: skip
 
 
 def _stock(holding: Holding, rules: Rules) -> float:
-    share = rules.stock_long if holding.shares >= 0.0 else rules.stock_short
-    return share * holding.spot * abs(holding.shares) if holding.shares else 0.0
+    if not holding.shares:
+        return 0.0
+    if holding.shares > 0.0:
+        return rules.stock_long * holding.spot * holding.shares
+    return max(rules.stock_short * holding.spot, _short_least(holding.spot)) * -holding.shares
+
+
+def _short_least(spot: float) -> float:
+    """Return the least for a share that is short, $ over its proceeds: 4210(c)(2) and (c)(3)."""
+    return LEAST_SHORT if spot >= LEAST_SHORT else max(LEAST_SHORT_CHEAP, spot)
 
 
 class _Edges(NamedTuple):
@@ -308,7 +332,7 @@ def _spread(book: _Book, expiry: int, pairs: list[tuple[int, int, float]]) -> Pi
 
 def _uncovered(book: _Book, alone: Mapping[int, float]) -> list[Piece]:
     """Return straddles of the shorts that are left, dearest with dearest, and the naked rest."""
-    if book.cash:
+    if book.alone:
         return [Piece("naked", book.expiry[i], n, n * book.need[i]) for i, n in alone.items()]
     left, pieces = dict(alone), []
     for i, j, count in _straddles(book, alone):

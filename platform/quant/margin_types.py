@@ -12,6 +12,8 @@ from quant.arrays import BoolArray, BoolLike, FloatArray, FloatLike, IntArray
 BROAD_INDEX_RATE = 0.15
 EQUITY_RATE = 0.20
 LEAST_RATE = 0.10
+LEAST_SHORT = 5.0
+LEAST_SHORT_CHEAP = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,14 @@ class Rules:
     cash : bool
         No credit: short puts are secured by their strike, short calls by stock alone, and
         spreads are not offered.
+    secured : bool
+        Short puts that nothing else covers are secured by their strike, spreads are offered.
     """
 
     stock_long: float
     stock_short: float
     cash: bool = False
+    secured: bool = False
 
 
 REG_T = Rules(0.50, 0.50)

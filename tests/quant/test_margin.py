@@ -1,5 +1,6 @@
 """Margin by strategy: the exchange's published examples, cases by hand, and what always holds."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -322,3 +323,35 @@ def linear_gap():
         return requirement(held(100.0, *legs)).total / best - 1.0
 
     return gap
+
+
+SECURED = replace(REG_T, secured=True)
+
+
+def test_a_put_is_secured_by_its_strike_less_the_premium():
+    """Cboe's margin manual: the aggregate exercise price, of which the premium is a part."""
+    assert opened(97.73, (-100, 100, "P", 3.18), rules=SECURED) == pytest.approx(968_200)
+    assert opened(97.73, (-100, 100, "C", 1.68), rules=SECURED) == pytest.approx(172_760)
+    spread = ((-1, 100, "P", 3.0), (1, 95, "P", 1.0))
+    assert requirement(held(97.73, *spread), SECURED).total == pytest.approx(500)
+    assert requirement(held(97.73, *spread, (-1, 90, "P", 0.5)), SECURED).total == (
+        pytest.approx(9_500)
+    )
+
+
+def test_a_call_does_not_stand_against_a_put_that_is_secured():
+    both = held(100.0, (-1, 100, "P", 3.0), (-1, 100, "C", 3.0))
+    alone = requirement(held(100.0, (-1, 100, "C", 3.0)), SECURED).total
+    assert requirement(both, SECURED).total == pytest.approx(10_000 + alone)
+
+
+@pytest.mark.parametrize(
+    ("spot", "initial", "kept"),
+    [(100.0, 50.0, 30.0), (17.0, 8.5, 5.1), (16.0, 8.0, 5.0), (8.0, 5.0, 5.0), (5.0, 5.0, 5.0),
+     (4.99, 4.99, 4.99), (2.5, 2.5, 2.5), (1.0, 2.5, 2.5)],
+)  # fmt: skip
+def test_short_stock_asks_for_half_of_its_value_and_some_dollars_at_least(spot, initial, kept):
+    """Regulation T's 150 % with the proceeds, FINRA 4210(c)(2) and (c)(3)."""
+    short = held(spot, shares=-100)
+    assert requirement(short, REG_T).stock == pytest.approx(100 * initial)
+    assert requirement(short, MAINTENANCE).stock == pytest.approx(100 * kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
@@ -15,8 +16,10 @@ from trading.ledger.book import ZERO, total
 from trading.risk.facts import CENT, Holding
 from trading.risk.findings import MissingError
 
-PAID_IN_FULL: Final = Rules(1.0, 0.50)
-"""Without credit shares are paid in full."""
+PAID_IN_FULL: Final = Rules(1.0, 0.50, secured=True)
+"""Without credit shares are paid in full. Short puts are secured by their strike, with it too."""
+ON_CREDIT: Final = replace(REG_T, secured=True)
+TO_KEEP: Final = replace(MAINTENANCE, secured=True)
 _LOT: Final = Decimal(100)
 
 
@@ -41,7 +44,7 @@ def left(
     maintenance : bool
         What must be kept, instead of what opening asks for.
     """
-    rules = MAINTENANCE if maintenance else REG_T if credit else PAID_IN_FULL
+    rules = TO_KEEP if maintenance else ON_CREDIT if credit else PAID_IN_FULL
     found = cash
     for (name, multiplier), pile in _piles(held, spots).items():
         asked = margin.requirement(pile, rules).total

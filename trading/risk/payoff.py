@@ -221,6 +221,27 @@ def _weighted(orders: Iterable[_Ways], weight: Fraction) -> Fraction:
     return sum(worst, Fraction(0))
 
 
+def over_cash(held: Pile, orders: Sequence[Sequence[Pile]]) -> Decimal:
+    """Return the strikes of as many short puts as may be bare, the dearest first, $."""
+    left = bare(held, orders, is_call=False)
+    # Of one order no two ways come true, and each may bring its own puts: the dearest count.
+    shorts = [_shorts(held), *(part for order in orders for part in map(_shorts, order))]
+    found = ZERO
+    for one in sorted((one for part in shorts for one in part), key=_dearest):
+        units = min(-one.units, left)
+        found += units * one.strike
+        left -= units
+    return found
+
+
+def _shorts(pile: Pile) -> list[Line]:
+    return [one for one in pile.lines if not one.is_call and one.units < 0]
+
+
+def _dearest(one: Line) -> Decimal:
+    return -one.strike
+
+
 def _alive(pile: Pile, is_call: bool, expiry: dt.date) -> Decimal:
     """Return long less short units of a right that live to an expiry."""
     return total(one.units for one in pile.lines if one.is_call == is_call and one.expiry >= expiry)

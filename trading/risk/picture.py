@@ -15,6 +15,7 @@ from quant.fee_rates import ALPACA
 from quant.fee_rates import Asset as FeeAsset
 from trading.ledger.book import ZERO, total
 from trading.risk import margins
+from trading.risk.cover import Cover
 from trading.risk.facts import CENT, Asset, Facts, Ground, Holding, Leg, Quote
 from trading.risk.findings import MissingError, need
 from trading.risk.payoff import Line, Pile, uncovered, worst_loss
@@ -298,24 +299,17 @@ class Picture:
         return option.expiry == option_day(self.ground(one.instrument.underlying))
 
     @cached_property
-    def uncovered(self) -> Decimal:
-        """Units of short options that nothing covers when the worst of all open orders fill."""
-        return self._uncovered(with_order=True)
+    def cover(self) -> Cover:
+        """What stands behind short options, whichever open orders fill."""
+        return Cover(self._facts, self.pile)
 
-    @cached_property
-    def uncovered_before(self) -> Decimal:
-        """The same without this order."""
-        return self._uncovered(with_order=False)
-
-    def _uncovered(self, *, with_order: bool) -> Decimal:
-        facts = self._facts
-        found = ZERO
-        for name in facts.underlyings:
-            orders = [[self.pile(name, way.moves) for way in one.outcomes] for one in facts.pending]
-            if with_order:
-                orders.append([self.pile(name, self._moves)])
-            found += uncovered(self.pile(name, facts.positions), orders)
-        return found
+    @property
+    def cash_at_worst(self) -> Decimal:
+        """Cash once this order and every other that costs something filled."""
+        others = (max((way.cost for way in one.outcomes), default=ZERO)
+                  for one in self._facts.pending)  # fmt: skip
+        return total((self._facts.cash, -self.cost, -self.fees, *(-max(one, ZERO)
+                      for one in others)))  # fmt: skip
 
     def power(self, *, after: bool, maintenance: bool = False) -> Decimal:
         """Return the buying power that positions and holds leave, $; below zero it is a call.

@@ -20,37 +20,45 @@ class Piece:
     expiry: dt.date = dt.date.max
 
 
-def structure(pieces: Sequence[Piece], *, shares: Decimal = Decimal(0)) -> Structure | None:
+def structure(
+    pieces: Sequence[Piece], *, shares: Decimal = Decimal(0), bare: bool = False
+) -> Structure | None:
     """Return what the opening legs of an order are, or None when it is none of those.
 
     Parameters
     ----------
     shares : Decimal
         Of the underlying that are held: they make a short option a covered one.
+    bare : bool
+        Whether more short puts stand over nothing but cash than before.
     """
     stock = [one for one in pieces if one.is_call is None]
     options = [one for one in pieces if one.is_call is not None]
     if stock:
         return _with_stock(stock, options)
     if len(options) == 1:
-        return _single(options[0], shares)
+        return _single(options[0], shares, bare=bare)
     if len(options) == 2:
         return _pair(*sorted(options, key=lambda one: one.ratio))
     return _wings(options)
 
 
 def _with_stock(stock: Sequence[Piece], options: Sequence[Piece]) -> Structure | None:
-    if len(stock) > 1 or stock[0].ratio < 0:
+    if len(stock) > 1:
         return None
     if not options:
-        return Structure.STOCK
+        return Structure.STOCK if stock[0].ratio > 0 else Structure.SHORT_STOCK
+    if stock[0].ratio < 0:
+        return None
     return Structure.COVERED if len(options) == 1 else None
 
 
-def _single(one: Piece, shares: Decimal) -> Structure:
-    """A short option alone stands over shares, or over options that are held: see `uncovered`."""
+def _single(one: Piece, shares: Decimal, *, bare: bool) -> Structure:
+    """A short option alone stands over shares, over options that are held, or over cash."""
     if one.ratio > 0:
         return Structure.LONG_OPTION
+    if bare and not one.is_call:
+        return Structure.CASH_SECURED_PUT
     if (shares > 0) == bool(one.is_call) and shares:
         return Structure.COVERED
     return Structure.CREDIT_VERTICAL

@@ -45,8 +45,8 @@ def worst(parts: Iterable[Holding], cost: Decimal, spot: Decimal) -> Decimal | N
     return cost - min(map(pays, points))
 
 
-def bare(parts: Iterable[Holding]) -> Decimal:
-    """Units of short options that neither longs of their right nor shares cover."""
+def bares(parts: Iterable[Holding]) -> tuple[Decimal, Decimal]:
+    """Units of short calls and puts that neither longs of their right nor shares cover."""
     calls = puts = shares = D(0)
     for one in parts:
         many, option = one.quantity * one.instrument.multiplier, one.instrument.option
@@ -56,14 +56,19 @@ def bare(parts: Iterable[Holding]) -> Decimal:
             calls -= many
         else:
             puts -= many
-    return max(calls - max(shares, D(0)), D(0)) + max(puts - max(-shares, D(0)), D(0))
+    return max(calls - max(shares, D(0)), D(0)), max(puts - max(-shares, D(0)), D(0))
 
 
-def barest(held: list[Holding], orders: list[list[list[Holding]]]) -> Decimal:
+def bare(parts: Iterable[Holding]) -> Decimal:
+    """Both together."""
+    return sum(bares(parts))
+
+
+def barest(held: list[Holding], orders: list[list[list[Holding]]], what=bare) -> Decimal:
     """The most that is uncovered: try every choice of what fills."""
     if not orders:
-        return bare(held)
-    return max(barest([*held, *way], orders[1:]) for way in ([], *orders[0]))
+        return what(held)
+    return max(barest([*held, *way], orders[1:], what) for way in ([], *orders[0]))
 
 
 class Order:
@@ -117,6 +122,9 @@ class Order:
                 )  # fmt: skip
         return total.quantize(CENT, ROUND_CEILING)
 
+    def stock_rate(self) -> Decimal:
+        return D("0.5") if self.facts.credit > 0 else D(1)
+
     def required(self, parts: list[Holding]) -> Decimal:
         """Regulation T of what is covered: its worst, or what the shorts need alone."""
         options = [one for one in parts if one.instrument.option is not None]
@@ -126,21 +134,21 @@ class Order:
             netted[one.instrument] += one.quantity
             quotes.setdefault(one.instrument, (one.quote.bid + one.quote.ask) / 2)
         shares = sum(one.quantity for one in parts if one.instrument.option is None)
-        stock = abs(shares) * self.spot * (D(1) if shares > 0 else D("0.5"))
+        rate = self.stock_rate()
+        stock = abs(shares) * self.spot * (rate if shares > 0 else D("0.5"))
         need = D(0)
         shorts = {one: many for one, many in netted.items() if many < 0}
         for one, many in shorts.items():
             strike, call = one.option.strike, one.option.is_call
             out = max(strike - self.spot if call else self.spot - strike, D(0))
             least = D("0.1") * (self.spot if call else strike)
-            need -= many * 100 * (quotes[one] + max(D("0.2") * self.spot - out, least))
+            alone = quotes[one] + max(D("0.2") * self.spot - out, least)
+            need -= many * 100 * (alone if call else strike)
         if not shorts:
             return stock
-        if (
-            shares
-        ):  # calls over shares paid in full: nothing but what is lent on them, which is none
+        if shares:  # calls over shares: nothing but what is lent on what is beyond their strike
             inside = sum(
-                -many * 100 * max(self.spot - one.option.strike, D(0)) * 0
+                -many * 100 * max(self.spot - one.option.strike, D(0)) * (1 - rate)
                 for one, many in shorts.items()
             )
             return stock + inside
@@ -154,7 +162,9 @@ class Order:
         shares = sum(one.quantity for one in parts if one.instrument.option is None)
         need = self.required(parts)
         if maintenance and shares > 0:
-            need -= D("0.75") * shares * self.spot
+            need -= (self.stock_rate() - D("0.25")) * shares * self.spot
+        if maintenance and shares < 0:
+            need += D("0.2") * shares * self.spot
         need = need.quantize(CENT, ROUND_CEILING)
         rest = cash + shares * self.spot - need
         return rest if maintenance else rest - sum(one.hold for one in self.facts.pending)
@@ -211,6 +221,10 @@ def _account(facts: Facts, free: bool) -> Iterator[str]:
         yield "symbol"
     if not _known(facts):
         yield "structure"
+    short = [leg for leg in facts.legs if not leg.closing and leg.ratio < 0
+             and leg.instrument.option is None]  # fmt: skip
+    if short and (facts.credit == 0 or account.broker != "paper"):
+        yield "short sale"
 
 
 def _known(facts: Facts) -> bool:
@@ -221,8 +235,11 @@ def _known(facts: Facts) -> bool:
     if not legs:
         return True
     if None in rights:
-        return len(legs) == 1 and legs[0].ratio > 0
+        return len(legs) == 1 and (legs[0].ratio > 0 or size not in ("micro", "small"))
     if len(legs) == 1:
+        moves = [Holding(leg.instrument, leg.quantity, None) for leg in facts.legs]
+        if bares([*facts.positions, *moves])[1] > bares(facts.positions)[1]:
+            return size not in ("micro", "small")
         return legs[0].ratio > 0 or size != "micro"
     return _pair(legs, rights, size) if len(legs) == 2 else size != "micro"
 
@@ -351,13 +368,37 @@ def _rates(facts: Facts, free: bool) -> Iterator[str]:
 def _money(facts: Facts, order: Order, free: bool) -> Iterator[str]:
     others = [[list(way.moves) for way in one.outcomes] for one in facts.pending]
     before, found = (barest(order.held, part) for part in (others, [*others, [order.moves]]))
+    over_cash = not free and facts.size.name not in ("micro", "small")
+    if over_cash:
+        whole = [*others, [order.moves]]
+        found = barest(order.held, whole, lambda parts: bares(parts)[0])
     if found > (before if free else 0):
         yield "uncovered"
     if free:
         return
+    strikes = _strikes(facts, order, others) if over_cash else 0
+    if strikes and strikes > _cash(facts, order):
+        yield "cash secured"
     yield from _lost(facts, order)
     yield from _today(facts, order)
     yield from _paid(facts, order)
+
+
+def _strikes(facts: Facts, order: Order, others: list) -> Decimal:
+    """The dearest strikes of as many puts as may be bare."""
+    left = barest(order.held, [*others, [order.moves]], lambda parts: bares(parts)[1])
+    moves = [*order.held, *order.moves]
+    moves += [move for ways in others for way in ways for move in way]
+    strikes = sorted(
+        (one.instrument.option.strike for one in moves
+         if one.quantity < 0 and one.instrument.option and not one.instrument.option.is_call
+         for _ in range(int(-one.quantity))), reverse=True)  # fmt: skip
+    return 100 * sum(strikes[: int(left / 100)], D(0))
+
+
+def _cash(facts: Facts, order: Order) -> Decimal:
+    dear = sum(max([D(0), *(way.cost for way in one.outcomes)]) for one in facts.pending)
+    return facts.cash - order.cost - order.fees() - dear
 
 
 def _lost(facts: Facts, order: Order) -> Iterator[str]:

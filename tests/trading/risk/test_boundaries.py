@@ -17,6 +17,7 @@ from tests.trading.risk.built import (
     NOW,
     OPEN,
     OWN,
+    SHARE,
     TODAY,
     given,
     held,
@@ -101,6 +102,18 @@ def deep(price: str) -> Facts:
     """A limit to sell a call of 500 that is worth 100 at least."""
     legs = (leg(option(500), -1, quote=quote("101.00")),)
     return given(legs, price=D(price))
+
+
+def cash_put(cash: str, **more: Any) -> Facts:
+    """Selling one put of 50 for 0.05."""
+    legs = (leg(option(50, call=False), -1, quote=quote("0.05")),)
+    return given(legs, price=D("0.05"), cash=D(cash), **more)
+
+
+def short_share(cash: str, **more: Any) -> Facts:
+    """Selling one share for 600 that is not held, on paper with credit."""
+    known = {"credit": D(100_000), "account": {"broker": "paper"}} | more
+    return given((leg(SHARE, -1),), price=D(600), cash=D(cash), **known)
 
 
 def loss_of(mid: str, **shares: str) -> Facts:
@@ -193,6 +206,15 @@ CASES: list[Case] = [
     ("openings a day", lambda number: automatic(openings=number), three(49)),
     ("seconds between openings", lambda since: automatic(openings=1, since_opening=since),
      [(60.1, "pass"), (60.0, "pass"), (59.9, "refuse")]),
+    # The strike of 50 in cash, less what is received: $5,000 - $5 + $0.06 of fees.
+    ("cash secured", cash_put,
+     [("4995.05", "refuse"), ("4995.06", "pass"), ("4995.07", "pass")]),
+    ("cash secured", lambda cash: cash_put(cash, credit=D(100_000)),
+     [("4995.05", "refuse"), ("4995.06", "pass")]),
+    ("buying power", cash_put, [("4995.05", "refuse"), ("4995.06", "pass")]),
+    # 150 % of $600: the proceeds, and half of them once more, with the fees.
+    ("buying power", short_share,
+     [("300.01", "refuse"), ("300.02", "pass"), ("300.03", "pass")]),
     ("order loss", lambda mid: loss_of(mid, order_loss="0.0050006"),
      [("4.99", "pass"), ("5.00", "pass"), ("5.01", "refuse")]),
     ("underlying loss", lambda mid: loss_of(mid, underlying_loss="0.005"),
@@ -240,7 +262,7 @@ def test_a_limit_holds_at_its_boundary(name, make, value, right):
 
 def test_every_rule_with_a_number_has_a_boundary():
     words = {"plan", "opt in", "account state", "switches", "breakers", "order kind", "symbol",
-             "structure", "contract", "uncovered", "wash sale"}  # fmt: skip
+             "structure", "short sale", "contract", "uncovered", "wash sale"}  # fmt: skip
     assert {name for name, _, _ in CASES} == set(NAMES) - words
 
 

@@ -130,13 +130,13 @@ def test_a_condor_is_left_beside_other_open_orders(also, orders):
     facts = condor_left(also=also, pending=orders)
     assert facts.picture.reducing
     assert outcome(facts, "uncovered") == "pass"
-    assert facts.picture.uncovered == 0
+    assert facts.picture.cover.uncovered == 0
 
 
 def test_a_condor_is_not_left_by_what_another_order_takes():
     """Both orders fill: the second one's shorts have no cover that the first did not take."""
     first = other(held(option(615), -1), closing=True)
-    assert condor_left(pending=(first,)).picture.uncovered == 100
+    assert condor_left(pending=(first,)).picture.cover.uncovered == 100
 
 
 def test_shares_and_the_call_on_them_are_left_together():

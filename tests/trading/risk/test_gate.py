@@ -328,6 +328,21 @@ def test_an_uncovered_short_option_never_passes(ready):
     assert rule(ready, "one", option(C610, -1), price="4.11") == "uncovered"
 
 
+def test_shares_are_sold_short_and_bought_back_on_paper_with_credit(open_account, playing, ready):
+    share = Leg("SPY", -1)
+    assert rule(ready, "cash", share, price="600") == "short sale"
+    account = go_live(followed(open_account(name="credit", credit=D(50_000))))
+    placed = place(account, "short", share, price="600")
+    assert placed.decision.allowed, placed.decision.text
+    assert placed.order.hold == D("300.02")
+    fill(account, placed.order, "600")
+    assert ledger.balances(account).cash == D("100599.65")
+    Order.objects.update(created=timezone.now() - dt.timedelta(minutes=2))
+    back = place(account, "back", Leg("SPY", 1), price="600")
+    assert back.decision.allowed, back.decision.text
+    assert back.order.hold == D("600.01")
+
+
 def test_cover_that_another_order_sells_covers_nothing(ready):
     order = place(ready, "long", option(C605), price="5.73").order
     fill(ready, order, "5.73")

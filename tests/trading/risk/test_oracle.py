@@ -103,7 +103,7 @@ class Maker:
         positions: tuple[Holding, ...] = ()
         closing = self.sometimes(0.25) and shape not in ("short", "short put", "ratio")
         if self.sometimes(0.1):
-            legs = (leg(SHARE, rng.choice([1, 1, -1]), units=units * 10),)
+            legs = (leg(SHARE, rng.choice([1, 1, -1]), units=units),)
         else:
             legs = self.legs(shape, units, expiry, closing)
         if closing and legs[0].instrument is not SHARE:
@@ -249,10 +249,16 @@ class Maker:
 
     def wealth(self, facts: Facts) -> tuple:
         equity = D(self.rng.choice([1_000, 2_499, 20_000, 24_999, 25_000, 300_000]))
-        cash = D(self.rng.choice([100, 400, 500, 1_000, 5_000])) + D(self.rng.randrange(100)) / 100
+        cash = (
+            D(self.rng.choice([100, 400, 500, 1_000, 5_000, 59_000, 200_000]))
+            + D(self.rng.randrange(100)) / 100
+        )
         change: dict = {"size": account_class(float(equity)), "equity": equity, "cash": cash}
         if self.sometimes(0.4):
             change |= {"day_rule": "legacy_pdt", "day_trades": self.rng.choice([2, 3, 4])}
+        if self.sometimes(0.3):
+            change["credit"] = D(100_000)
+            change["account"] = replace(facts.account, broker=self.rng.choice(["paper", "alpaca"]))
         return change, {}
 
 

@@ -15,6 +15,7 @@ from tests.trading.risk.built import (
     SHARE,
     given,
     ground,
+    held,
     leg,
     option,
     quote,
@@ -49,6 +50,16 @@ def one_leg(price: str, *, strike: int = 600, call: bool = True, ratio: int = 1,
     return given((leg(option(strike, call=call), ratio, quote=market),), price=D(price))
 
 
+def long_leg_left() -> Facts:
+    """Leaving the long put of a spread, in an account that is too small for puts over cash."""
+    market = quote("0.03", bid=D("0.02"), ask=D("0.04"))
+    return given(
+        (leg(option(45, call=False), -1, closing=True, quote=market),), price=D("0.03"),
+        positions=(held(option(50, call=False), -1, "0.05"), held(option(45, call=False), 1,
+                   "0.03")), size=account_class(20_000.0),
+    )  # fmt: skip
+
+
 OTHERS = {
     "plan": lambda: given(account={"plan": "pro"}),
     "opt in": lambda: given(account={"opted_in": False}),
@@ -66,7 +77,11 @@ OTHERS = {
     "width": lambda: one_leg("4.00", bid="3.50", ask="4.51"),
     "sanity": lambda: one_leg("98.90", strike=500, bid="98.85", ask="98.95"),
     "collar": lambda: one_leg("5.57", bid="4.50", ask="5.60"),
-    "uncovered": lambda: one_leg("0.05", strike=50, call=False, ratio=-1, bid="0.04", ask="0.06"),
+    "uncovered": long_leg_left,
+    "short sale": lambda: given((leg(SHARE, -1),), price=D(600)),
+    "cash secured": lambda: given(
+        (leg(option(50, call=False), -1, quote=quote("0.05")),), price=D("0.05"), cash=D(4_000),
+        credit=D(100_000), positions=(held(SHARE, 200),)),
     "buying power": lambda: given((leg(SHARE, units=10),), price=D(600), cash=D(5_000)),
     "halting loss": lambda: given(
         day=replace(given().day, profit=D(-3_000)),

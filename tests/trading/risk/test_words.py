@@ -21,7 +21,8 @@ from tests.trading.risk.built import (
     refused_by,
     said,
 )
-from trading.risk.facts import Filling, Pending, Stop
+from trading.risk.facts import Asset, Filling, Instrument, Pending, Stop
+from trading.risk.rules import evaluate
 
 D = Decimal
 
@@ -137,7 +138,9 @@ CONDOR = (
     [
         ((leg(option(600)),), "long_option"),
         ((leg(SHARE, units=10),), "stock"),
-        ((leg(SHARE, -1, units=10),), None),
+        ((leg(SHARE, -1, units=10),), "short_stock"),
+        ((leg(option(590, call=False), -1),), "cash_secured_put"),
+        ((leg(SHARE, -100), leg(option(590, call=False), -1)), None),
         (spread(600, 605), "credit_vertical"),
         (spread(605, 600), "debit_vertical"),
         (spread(600, 595, call=False), "credit_vertical"),
@@ -175,7 +178,8 @@ def pending(*moves, closing=False):
     ("positions", "others", "legs", "right"),
     [
         ((), (), (leg(option(600), -1),), "refuse"),
-        ((), (), (leg(option(600, call=False), -1),), "refuse"),
+        ((), (), (leg(option(600, call=False), -1),), "pass"),
+        ((), (), (leg(option(600, call=False), -1), leg(option(600), -1)), "refuse"),
         ((held(option(590), 1),), (), (leg(option(600), -1),), "pass"),
         ((held(option(590), 1),), (), (leg(option(600), -1, units=2),), "refuse"),
         ((held(option(590, expiry=TODAY), 1),), (), (leg(option(600), -1),), "refuse"),
@@ -194,6 +198,73 @@ def pending(*moves, closing=False):
 def test_no_short_option_is_ever_uncovered(positions, others, legs, right):
     facts = given(legs, positions=positions, pending=others)
     assert outcome(facts, "uncovered") == right
+
+
+@pytest.mark.parametrize(
+    ("equity", "cash", "rules"),
+    [
+        (1_000_000, 100_000, set()),
+        (1_000_000, 58_000, {"cash secured", "buying power", "day trading"}),
+        (24_999, 100_000, {"structure", "uncovered", "order loss", "open loss"}),
+    ],
+)
+def test_a_put_stands_over_cash_where_accounts_of_this_size_sell_them(equity, cash, rules):
+    facts = given(
+        (leg(option(590, call=False), -1),), cash=D(cash), equity=D(equity),
+        size=account_class(float(equity)),
+    )  # fmt: skip
+    assert facts.picture.loss == 58_500 + facts.picture.fees
+    assert facts.picture.hold == 58_500 + facts.picture.fees
+    refused = {one.rule for one in evaluate(facts) if one.answer.outcome == "refuse"}
+    assert refused - {"underlying loss"} == rules
+
+
+def test_a_put_over_cash_counts_what_other_orders_take_of_the_cash():
+    """$120,000: the put takes 59,000 of it; shares or another put for as much are too many."""
+    put = (leg(option(590, call=False), -1),)
+    known = {"cash": D(120_000), "equity": D(1_000_000), "size": account_class(1e6)}
+    shares = Pending((Filling((held(SHARE, 100),), D(60_000)),), D(60_000), closing=False)
+    more = Pending((Filling((held(SHARE, 110),), D(66_000)),), D(0), closing=False)
+    sold = pending(held(option(595, call=False), -1))
+    cover = pending(held(option(580, call=False), -1), closing=True)
+    spread_ = (held(option(585, call=False), -1), held(option(580, call=False), 1))
+    for others, book, right in [
+        ((shares,), (), "pass"), ((more,), (), "refuse"), ((sold,), (), "pass"),
+        ((sold, sold), (), "refuse"), ((), spread_, "pass"), ((cover,), spread_, "pass"),
+        ((cover, sold), spread_, "refuse"),
+    ]:  # fmt: skip
+        answer = said(given(put, pending=others, positions=book, **known), "cash secured")
+        assert answer.outcome == right, (others, answer)
+
+
+def test_a_put_over_cash_is_bought_back_whatever_the_cash():
+    facts = given(
+        (leg(option(590, call=False), 1, closing=True),),
+        positions=(held(option(590, call=False), -1),), cash=D(1_000),
+    )  # fmt: skip
+    assert facts.picture.reducing
+    assert refused_by(facts) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "value"),
+    [
+        ({"credit": D(0), "account": {"broker": "paper"}}, "0"),
+        ({"credit": D(1), "account": {"broker": "alpaca"}}, "alpaca"),
+        ({"credit": D(1), "account": {"broker": "paper"}}, None),
+    ],
+)
+def test_shares_are_sold_short_on_credit_where_the_broker_lends_them(more, value):
+    answer = said(given((leg(SHARE, -1),), price=D(600), **more), "short sale")
+    assert (answer.outcome, answer.value if value else None) == (
+        "refuse" if value else "pass", value,
+    )  # fmt: skip
+
+
+def test_coins_are_never_sold_short():
+    coin = Instrument("BTC/USD", "BTC/USD", Asset.CRYPTO, D(1))
+    facts = given((leg(coin, -1),), price=D(600), credit=D(1), account={"broker": "paper"})
+    assert said(facts, "short sale").value == "crypto"
 
 
 def test_the_two_exits_of_a_group_never_both_fill():

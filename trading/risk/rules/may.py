@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from accounts.plans import PLANS
@@ -13,6 +14,9 @@ from trading.risk.structures import Piece
 from trading.risk.structures import structure as structure_of
 
 _STOPS: Final = frozenset({"stop", "trailing_stop"})
+LENDERS: Final = frozenset({"paper"})
+"""Brokers of which it is known here that they lend any share. Others say it share by share, and
+nobody asks them yet."""
 
 
 def plan(facts: Facts) -> Answer:
@@ -99,10 +103,35 @@ def structure(facts: Facts) -> Answer:
         one.units for one in facts.positions
         if one.instrument.underlying in names and one.instrument.asset == Asset.EQUITY
     )  # fmt: skip
-    found = structure_of(pieces, shares=shares)
+    found = structure_of(pieces, shares=shares, bare=_leaves_to_cash(facts, pieces))
     if found is None:
         return refused("The order opens nothing that this house knows the risk of.", "none")
     if found not in size.structures:
         words = found.value.replace("_", " ")
         return refused(f"A {size.name} account does not open a {words}.", found, size.name)
     return passed(found, size.name)
+
+
+def _leaves_to_cash(facts: Facts, pieces: Sequence[Piece]) -> bool:
+    """Return whether a single short put stands over cash."""
+    one = pieces[0]
+    lone = len(pieces) == 1 and one.is_call is False and one.ratio < 0
+    return lone and facts.picture.cover.bares_puts
+
+
+def short_sale(facts: Facts) -> Answer:
+    """Shares are sold short in accounts with credit alone, where the broker lends them."""
+    sold = [leg.instrument for leg in facts.opening if leg.instrument.option is None
+            and leg.ratio < 0]  # fmt: skip
+    if not sold:
+        return passed("none")
+    for one in sold:
+        if one.asset != Asset.EQUITY:
+            return refused(f"{one.symbol} is not sold short.", one.asset, Asset.EQUITY)
+    if facts.credit <= 0:
+        text = "Shares are sold short in an account with credit alone (Regulation T, 220.8)."
+        return refused(text, facts.credit, "above 0")
+    if facts.account.broker not in LENDERS:
+        text = "Whether this broker lends the shares is not known here."
+        return refused(text, facts.account.broker, ", ".join(sorted(LENDERS)))
+    return passed(facts.account.broker)

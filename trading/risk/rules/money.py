@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+from quant.account_classes import Structure
 from trading.ledger.book import ZERO
 from trading.risk.facts import Facts
 from trading.risk.findings import Answer, at_least, at_most, need, passed, refused, warned
@@ -16,10 +17,31 @@ OLD_RULE_MOST: Final = 3
 
 
 def uncovered(facts: Facts) -> Answer:
-    """Never a short option that neither shares nor a long option covers, whichever orders fill."""
-    most = facts.picture.uncovered_before if facts.picture.reducing else ZERO
+    """Never a short option that neither shares nor a long option covers, whichever orders fill.
+
+    Puts may stand over cash, where accounts of this size trade that: see `secured`.
+    """
     text = "A short option would be uncovered, if not now then when other open orders fill."
-    return at_most(facts.picture.uncovered, most, text)
+    if facts.picture.reducing:
+        return at_most(facts.picture.cover.uncovered, facts.picture.cover.uncovered_before, text)
+    over_cash = _over_cash(facts)
+    return at_most(facts.picture.cover.bare(is_call=True) + (ZERO if over_cash else
+                   facts.picture.cover.bare(is_call=False)), ZERO, text)  # fmt: skip
+
+
+def secured(facts: Facts) -> Answer:
+    """The whole strike in cash for each put that nothing else covers, whichever orders fill.
+
+    Cboe's margin manual asks for the strike less the premium, which is in the cash.
+    """
+    if not _over_cash(facts) or not facts.picture.cover.strikes_over_cash:
+        return passed(ZERO)
+    text = "The cash does not secure the short puts that nothing else covers."
+    return at_most(facts.picture.cover.strikes_over_cash, facts.picture.cash_at_worst, text)
+
+
+def _over_cash(facts: Facts) -> bool:
+    return facts.size is not None and Structure.CASH_SECURED_PUT in facts.size.structures
 
 
 def order_loss(facts: Facts) -> Answer:
