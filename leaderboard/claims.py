@@ -193,6 +193,7 @@ class _Reader:
         except InvalidOperation:
             self.fault(name, 'give a number, best as text such as "1.25"')
             return default
+        found = found or Decimal(0)  # one zero, without the digits that it came with
         if (above and found <= 0) or (least and found < 0):
             self.fault(name, "give a number above 0" if above else "give 0 or more")
         elif found and (found.adjusted() >= whole or _behind(found) > behind):

@@ -85,8 +85,11 @@ def parse(text: str) -> Contract:
 
 def from_parts(root: str, expiry: dt.date, right: str, strike: Decimal | float) -> Contract:
     """Return the contract of a strike in currency; OccError when it is not whole thousandths."""
-    thousandths = Decimal(repr(strike) if isinstance(strike, float) else strike) * 1000
-    if not thousandths.is_finite() or thousandths != thousandths.to_integral_value():
+    exact = Decimal(repr(strike) if isinstance(strike, float) else strike)
+    if not exact.is_finite() or not 0 < exact < _STRIKE_LIMIT:
+        raise OccError(f"strike {strike} has no OCC symbol")
+    thousandths = exact * 1000
+    if thousandths != thousandths.to_integral_value():
         raise OccError(f"strike {strike} is not a whole number of thousandths")
     return Contract(root, expiry, right, int(thousandths))
 

@@ -36,6 +36,13 @@ def test_every_action_is_read():
     assert padded.symbol == CALL
 
 
+@pytest.mark.parametrize("zero", ["0e-999999999999", "-0e-99999999", "0e999999999999", "-0.0"])
+def test_a_zero_is_written_with_one_digit(zero):
+    """With as many as it asks for it would fill the memory."""
+    found = read(trade(price=zero, fee=zero, pnl=zero))
+    assert [str(one) for one in (found.legs[0].price, found.fee, found.pnl)] == ["0"] * 3
+
+
 def test_a_spread_is_its_legs():
     found = read(spread())
     assert found.symbol == "SPY"

@@ -13,7 +13,7 @@ from trading.desk.bracket import Exits, orders_of
 from trading.desk.marks import Marks
 from trading.models import Account, Order
 from trading.orders import services, ticks
-from trading.orders.intents import Intent, Leg, OrderError
+from trading.orders.intents import Intent, Leg, OrderError, check
 from trading.orders.services import Placed
 
 STANDARD: Final = Decimal(100)
@@ -73,6 +73,7 @@ def intent_of(given: Mapping[str, Any], *, intent_id: str, origin: str, marks: M
         trail=given.get("trail"),
         origin=origin,
     )
+    check(found)
     ticks.check(found)
     return found
 
@@ -86,6 +87,7 @@ def changed(order: Order, given: Mapping[str, Any], *, intent_id: str, origin: s
     legs = tuple(Leg(one.symbol, one.ratio, one.multiplier) for one in order.legs.all())
     kept = {name: getattr(order, name) for name in names}
     found = Intent(intent_id, legs, kind=order.kind, origin=origin, **{**kept, **new})
+    check(found)
     ticks.check(found)
     return found
 

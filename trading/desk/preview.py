@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Final
 
 from market import occ
@@ -18,6 +18,8 @@ from trading.risk.findings import MissingError
 from trading.risk.gate import Judged
 
 _CENT: Final = Decimal("0.01")
+_WIDE: Final = Context(prec=120)
+"""The cost of the largest order has more digits than those that numbers are usually given."""
 GREEKS: Final = ("delta", "gamma", "vega", "theta")
 
 
@@ -62,7 +64,11 @@ def _figure(judged: Judged, name: str) -> str | None:
         found: Decimal | None = getattr(judged.facts.picture, name)
     except (MissingError, ArithmeticError, ValueError):
         return None
-    return None if found is None else plain(found.quantize(_CENT) + ZERO)
+    return None if found is None else _cents(found)
+
+
+def _cents(value: Decimal) -> str:
+    return plain(value.quantize(_CENT, context=_WIDE) + ZERO)
 
 
 def _is_unlimited(judged: Judged) -> bool:
@@ -76,7 +82,7 @@ def _greeks(judged: Judged) -> dict[str, str] | None:
     found = judged.facts.greeks_order
     if found is None:
         return None
-    return {name: plain(getattr(found, name).quantize(_CENT) + ZERO) for name in GREEKS}
+    return {name: _cents(getattr(found, name)) for name in GREEKS}
 
 
 def net(intent_legs: tuple[Leg, ...], marks: Marks) -> tuple[Decimal | None, Decimal | None]:
@@ -122,9 +128,9 @@ def ending_payload(found: Payoff, spot: Decimal | None) -> dict[str, Any]:
     return {
         "most": amount(found.most),
         "least": amount(found.least),
-        "even": [plain(one.quantize(_CENT)) for one in found.even],
+        "even": [_cents(one) for one in found.even],
         "points": [] if spot is None else [
-            [plain(price.quantize(_CENT)), plain(profit.quantize(_CENT))]
+            [_cents(price), _cents(profit)]
             for price, profit in found.shown(spot)
         ],
     }  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any, Final
 from market import occ
 from trading.desk.bracket import BRACKET, NAMES, OCO, Exits, exits_of
 from trading.desk.marks import Marks
-from trading.ledger.book import LedgerError
+from trading.ledger.book import LedgerError, fits
 from trading.orders.intents import MOST_LEGS, OrderError
 
 SHAPES: Final = {
@@ -203,4 +203,5 @@ def _number(field_name: str, text: str) -> Decimal:
         found = Decimal("NaN")
     if not found.is_finite():
         raise LedgerError(field_name, "Give a number.")
+    fits(field_name, found)
     return found

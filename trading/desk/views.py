@@ -24,7 +24,7 @@ from trading.desk.reading import Filter
 from trading.desk.rest import PAPER
 from trading.execution import services as execution
 from trading.execution.states import Standing
-from trading.ledger.book import LedgerError
+from trading.ledger.book import LedgerError, fits
 from trading.models import Account, RiskProfile
 from trading.risk import services as risk
 from trading.risk.gather import RISKS
@@ -88,6 +88,7 @@ def number(field: str, text: str) -> Decimal:
         found = Decimal("NaN")
     if not found.is_finite():
         raise LedgerError(field, "Give a number, such as 1250.50.")
+    fits(field, found)
     return found
 
 

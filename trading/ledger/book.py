@@ -24,7 +24,11 @@ from quant.lots import Book, Execution, LotError, Method
 ZERO: Final = Decimal(0)
 PLACES: Final = 24
 """Decimals that a posting may have."""
-_LARGEST: Final = Decimal("1e20")
+_DIGITS: Final = 20
+"""Before the point, at most."""
+_LONGEST: Final = 100
+"""Decimals, zeros at the end included, beyond which a number is not even looked at: to write out
+one with a million of them takes a process minutes."""
 _EXACT: Final = Context(prec=120)
 _EMPTY: Final = dict.fromkeys(("realised", "fees", "cash", "turnover"), "0") | {"last": None}
 
@@ -194,9 +198,10 @@ def fits(name: str, value: Decimal) -> None:
     """Raise LedgerError when a number is no Decimal that the books hold exactly."""
     if not isinstance(value, Decimal) or not value.is_finite():
         raise LedgerError(name, "Give a finite decimal number.")
-    exponent = value.normalize(_EXACT).as_tuple().exponent
-    if abs(value) >= _LARGEST or -int(exponent) > PLACES:
-        raise LedgerError(name, f"Give at most 20 digits and {PLACES} decimals.")
+    whole = value.adjusted() < _DIGITS or not value
+    near = whole and -int(value.as_tuple().exponent) <= _LONGEST
+    if not near or -int(value.normalize(_EXACT).as_tuple().exponent) > PLACES:
+        raise LedgerError(name, f"Give at most {_DIGITS} digits and {PLACES} decimals.")
 
 
 def move(held: Held, change: Move, method: Method) -> Held:

@@ -21,6 +21,7 @@ KINDS: Final = {
 TIMES: Final = ("day", "gtc", "ioc", "fok")
 MOST_LEGS: Final = 4
 LONGEST_INTENT: Final = 80
+LONGEST_SYMBOL: Final = 32
 
 
 class OrderError(LedgerError):
@@ -94,15 +95,21 @@ def _check_legs(intent: Intent) -> None:
     if not 1 <= len(legs) <= MOST_LEGS:
         raise OrderError("legs", f"Give 1 to {MOST_LEGS} legs.")
     for place, leg in enumerate(legs):
-        fits(f"legs/{place}/multiplier", leg.multiplier)
-        if not leg.symbol or leg.ratio == 0 or leg.multiplier <= 0:
-            raise OrderError(f"legs/{place}", "Give a symbol, a ratio and a multiplier above 0.")
+        _check_leg(f"legs/{place}", leg)
     if len({leg.symbol for leg in legs}) != len(legs):
         raise OrderError("legs", "Name each instrument once.")
     if gcd(*(leg.ratio for leg in legs)) != 1:
         raise OrderError("legs", "Give the smallest whole ratios, and the rest as quantity.")
     if len(legs) > 1 and intent.quantity != int(intent.quantity):
         raise OrderError("quantity", "A package is traded in whole units.")
+
+
+def _check_leg(where: str, leg: Leg) -> None:
+    fits(f"{where}/multiplier", leg.multiplier)
+    if not leg.symbol or leg.ratio == 0 or leg.multiplier <= 0:
+        raise OrderError(where, "Give a symbol, a ratio and a multiplier above 0.")
+    if len(leg.symbol) > LONGEST_SYMBOL:
+        raise OrderError(f"{where}/symbol", f"A symbol has at most {LONGEST_SYMBOL} characters.")
 
 
 def _check_prices(intent: Intent) -> None:

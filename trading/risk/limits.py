@@ -142,10 +142,10 @@ def check(name: str, value: Decimal, plan: str) -> None:
     largest = most(name, plan)
     if not (isinstance(value, Decimal) and value.is_finite() and value >= 0):
         raise LimitError(name, "Give a number of 0 or more.")
+    if value > largest:  # before it is counted: a number of a million digits takes minutes
+        raise LimitError(name, f"Give at most {largest}, which is what this plan allows.")
     if name in _COUNTS and value != int(value):
         raise LimitError(name, "Give a whole number.")
-    if value > largest:
-        raise LimitError(name, f"Give at most {largest}, which is what this plan allows.")
 
 
 def raises(name: str, value: Decimal, before: Decimal) -> bool:

@@ -6,7 +6,6 @@ wherever it is shown.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -307,7 +306,7 @@ class _Reader:
     def number(self, name: str, default: float, least: float, most: float) -> float:
         value = self.body.get(name, default)
         fits = isinstance(value, int | float) and not isinstance(value, bool)
-        if not fits or not math.isfinite(value) or not least <= value <= most:
+        if not fits or not least <= value <= most:  # false of NaN, too
             self.fault(name, f"give a number from {least:g} to {most:g}")
             return default
         return float(value)
