@@ -6,11 +6,12 @@ import random
 from decimal import Decimal
 
 import pytest
+from django.test import Client
 
-from tests.trading.desk import Desk, desk, latch, market, new_desk
+from tests.trading.desk import Desk, desk, latch, market, new_desk, sent
 from trading.brokers.protocol import Activity
 from trading.execution import differences as rules
-from trading.execution import services
+from trading.execution import hearing, services
 from trading.execution.differences import Difference, Holding, Side, Weight, compare, weigh
 from trading.execution.states import Standing
 from trading.ledger import selectors
@@ -107,14 +108,35 @@ def test_a_failed_question_means_unknown_and_never_flat(desk: Desk, monkeypatch)
 
 
 @real
-def test_a_trade_past_this_house_is_booked_with_an_alert(desk: Desk):
-    desk.live()
+def test_a_trade_past_this_house_is_booked_and_halts_the_account(desk: Desk, client: Client):
+    sent(desk.live(), "open")
     desk.venue.foreign("QQQ", "5", "50")
     again(desk)
+    desk.until(lambda: desk.order("open").state == "canceled")
     assert Fill.objects.get().order is None
     assert OrderEvent.objects.exclude(alert="").count() == 1
-    assert desk.standing == Standing.LIVE
+    assert desk.standing == Standing.HALTED
+    client.force_login(desk.account.owner)
+    page = client.get(f"/trading/accounts/{desk.account.pk}/").content.decode()
+    assert "bought 5 QQQ at 50 for no order of this account here" in page
+    desk.place("held back")
+    desk.turn(5)
+    assert (desk.order("held back").state, len(desk.venue.posts)) == ("pending", 1)
     desk.prove()
+    services.step(desk.account.pk, Standing.RECONCILING, actor="user 1", reason="it was me")
+    desk.live().prove()
+
+
+@real
+def test_the_halt_is_one_with_the_booking(desk: Desk):
+    """The process dies right after: the next one finds the account halted."""
+    desk.live()
+    event = desk.venue.foreign("QQQ", "5", "50")
+    assert hearing.hear(desk.account.pk, event).halts
+    desk.dies()
+    desk.turn(5)
+    assert desk.standing == Standing.HALTED
+    assert not hearing.hear(desk.account.pk, event).halts
 
 
 @real

@@ -16,8 +16,10 @@ import structlog
 from django.db import transaction
 
 from trading.brokers.protocol import Activity
+from trading.execution import services
+from trading.execution.states import EXECUTION, Standing
 from trading.ledger import services as ledger
-from trading.ledger.book import ZERO, LedgerError, Move
+from trading.ledger.book import ZERO, LedgerError, Move, plain
 from trading.ledger.services import Kind, Posted, Source
 from trading.models import Fill, OrderEvent, Position
 from trading.orders import venue
@@ -36,7 +38,8 @@ _ENDS = _DELIVERS | {Kind.EXPIRY, Kind.SETTLEMENT}
 class Heard(NamedTuple):
     """What came of something that a broker told.
 
-    `broken` says why it could not be booked; `later` that a part of it is still to come.
+    `broken` says why it could not be booked; `later` that a part of it is still to come; `halts`
+    why the account was halted with it.
     """
 
     fresh: bool = False
@@ -45,17 +48,35 @@ class Heard(NamedTuple):
     later: bool = False
     applied: Applied | None = None
     news: News | None = None
+    halts: str = ""
 
 
 def hear(account_id: int, event: Event) -> Heard:
-    """Apply news of an order."""
+    """Apply news of an order; a fill of no order of this house halts the account with it."""
     try:
-        applied = venue.apply(account_id, event)
+        with transaction.atomic():
+            applied = venue.apply(account_id, event)
+            why = _of_nobody(event) if applied.fresh and applied.order is None else ""
+            if why:
+                services.step(account_id, Standing.HALTED, actor=EXECUTION, reason=why)
     except LedgerError as error:
         return _quarantine(account_id, event.source, event.event_id, event.at, str(error))
     if applied.alert:
         log.warning("order_alert", account=account_id, alert=applied.alert)
-    return Heard(applied.fresh, applied.alert, applied=applied, news=event.news)
+    return Heard(applied.fresh, applied.alert, applied=applied, news=event.news, halts=why)
+
+
+def _of_nobody(event: Event) -> str:
+    """Say what a fill of nobody's order is; empty for other news."""
+    one = event.execution
+    if one is None:
+        return ""
+    verb = "bought" if one.quantity > 0 else "sold"
+    return (
+        f"Not as this house knows it: {event.source} {verb} {plain(abs(one.quantity))} "
+        f"{one.symbol} at {plain(one.price)} for no order of this account here "
+        f"({one.execution_id}). It is booked; find out who traded, then let it reconcile."
+    )[:300]
 
 
 def fresh_of(account_id: int, source: str, events: Iterable[Event]) -> list[Event]:

@@ -138,9 +138,9 @@ class Lane:
             self._poll()
         exits.tend(session)
         self._count()
-        if session.overfilled:
-            session.outlet.trip(session.overfilled)
-            session.overfilled = ""
+        if session.halts:
+            session.outlet.trip(session.halts)
+            session.halts = ""
         if session.outlet.tripped and standing != Standing.HALTED:
             self.halt(session.outlet.tripped)
         if Standing(self._row().state) not in _SERVED:

@@ -32,8 +32,8 @@ class Session:
         Which cancel of an order was sent last, and when.
     partly : dict
         Since when an entry is known to have filled in part.
-    overfilled : str
-        What filled beyond what there was to leave; it halts the account.
+    halts : str
+        What was heard that halts the account: a fill beyond what there was to leave, or of nobody.
     inbox : deque
         News of the stream that are not booked yet.
     listening : bool
@@ -55,7 +55,7 @@ class Session:
     listening: bool = False
     reconciled: bool = False
     partly: dict[int, float] = field(default_factory=dict)
-    overfilled: str = ""
+    halts: str = ""
     broken: list[str] = field(default_factory=list)
     busy: threading.Lock = field(default_factory=threading.Lock)
     busy_cancelling: threading.Lock = field(default_factory=threading.Lock)
@@ -89,10 +89,11 @@ class Session:
         self._looked.clear()
         order = heard.applied.order
         if order is None:
+            self.halts = heard.halts or self.halts
             return
         self.asked.pop(order.pk, None)
         if heard.news == News.FILL and groups.overfilled(order):
-            self.overfilled = f"order {order.pk}: {groups.overfilled(order)}"
+            self.halts = f"order {order.pk}: {groups.overfilled(order)}"
         if heard.news == News.REJECTED:
             self.outlet.heard_refusal()
         elif heard.news in _TAKEN:

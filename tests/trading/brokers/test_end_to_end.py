@@ -130,3 +130,14 @@ def test_orders_go_out_and_end_the_same_with_and_without_faults(account, venue, 
         f"{type(venue).__name__}, seed 5: {count} intents, {venue.orders_asked} posts, "
         f"{done} faults, {dict(states)}\n"
     )
+
+
+def test_a_trade_past_this_house_halts_the_account(account, venue, running):
+    """Somebody trades at the broker itself: no order here says why."""
+    eventually(lambda: state_of(account.pk).state == Standing.LIVE, 30)
+    venue.venue.submit({"symbol": "SPY", "qty": "5", "side": "buy", "type": "limit",
+                        "limit_price": "101", "time_in_force": "day"})  # fmt: skip
+    eventually(lambda: state_of(account.pk).state == Standing.HALTED, 60)
+    assert "SPY at 100.1 for no order of this account here" in state_of(account.pk).reason
+    eventually(lambda: selectors.positions(account), 10)
+    prove(account, venue)
