@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from market import calendars
-from market.clock import SECOND, to_ns
+from market.clock import SECOND, from_ns, to_ns
 from quant import implied_vol, portfolio_risk
 from quant.portfolio import Portfolio, Shocks
 from quant.portfolio_risk import BUCKET_NAMES, DAYS, Figure, Liquidity
@@ -24,6 +24,7 @@ from trading.models import Account, Position
 from trading.risk import markets
 from trading.risk.facts import Instrument, Quote
 from trading.risk.markets import Seen
+from trading.risk.pins import Ending, endings, half_width
 
 HORIZON: Final = 1.0 / DAYS
 VOL_OF_VOL: Final = 0.10
@@ -51,12 +52,14 @@ class _Row:
     units: float
     half: float
     shown: float
+    ending: Ending
 
 
 def portfolio_body(account: Account, now: dt.datetime) -> Payload:
     """Return value at risk over a day, the stress grid and the Greeks of an account, $.
 
-    Where something held has no price, no figure is given: `unpriced` names it.
+    With it how what ends within days may end, and of which market time all of it is. Where
+    something held has no price, no figure is given: `unpriced` names it.
     """
     held = [
         (markets.instrument_of(one.symbol, one.multiplier), one.quantity)
@@ -67,7 +70,10 @@ def portfolio_body(account: Account, now: dt.datetime) -> Payload:
     rows, unpriced = _rows(held, names, seen)
     vols = [_at_the_money(seen[name]) for name in names]
     unpriced += [name for name, vol in zip(names, vols, strict=True) if vol is None]
-    head = {"account": account.pk, "at": now.isoformat(), "unpriced": unpriced, "names": names}
+    head = {
+        "account": account.pk, "at": now.isoformat(), "unpriced": unpriced, "names": names,
+        "as_of": _as_of(seen), "endings": endings([row.ending for row in rows]),
+    }  # fmt: skip
     if not held or unpriced:
         return {**head, "figures": None}
     units = [
@@ -82,10 +88,16 @@ def portfolio_body(account: Account, now: dt.datetime) -> Payload:
         [row.is_call for row in rows], [row.units for row in rows],
         r=[one.rate for one in grounds], q=[one.dividend for one in grounds], units=units,
     )  # fmt: skip
-    return {**head, "figures": _figures(whole, rows, [vol or 0.0 for vol in vols])}
+    return {**head, "figures": _figures(whole, rows, names, [vol or 0.0 for vol in vols])}
 
 
-def _figures(whole: Portfolio, rows: list[_Row], vols: list[float]) -> Payload:
+def _as_of(seen: dict[str, Seen]) -> str | None:
+    """Return the market's time of the oldest snapshot that was looked at."""
+    times = [one.kept.data.time for one in seen.values() if one.kept is not None]
+    return from_ns(min(times)).isoformat() if times else None
+
+
+def _figures(whole: Portfolio, rows: list[_Row], names: list[str], vols: list[float]) -> Payload:
     count = len(vols)
     spots = np.full((count, count), BETWEEN)
     np.fill_diagonal(spots, 1.0)
@@ -120,6 +132,17 @@ def _figures(whole: Portfolio, rows: list[_Row], vols: list[float]) -> Payload:
             },
             "units": _cents(greeks.units.sum()),
         },
+        "underlyings": [
+            {
+                "name": name,
+                "units": _cents(greeks.units[at]),
+                **{
+                    greek: [_cents(v) for v in getattr(greeks, greek)[at]]
+                    for greek in ("delta", "gamma", "vega", "theta")
+                },
+            }
+            for at, name in enumerate(names)
+        ],
     }  # fmt: skip
 
 
@@ -157,13 +180,19 @@ def _row(
     option = instrument.option
     if option is None or quote is None or quote.mid is None or quote.years is None:
         return None
+    if place.kept is None:
+        return None
     strike, years = float(option.strike), quote.years
     vol = _vol(float(quote.mid), place, strike, years, option.is_call)
     sides = [quote.bid_size if quantity > 0 else quote.ask_size]
     many = float(instrument.multiplier)
     shown = next((float(one) * many for one in sides if one is not None and one > 0), math.inf)
     half = float((quote.ask or Decimal(0)) - (quote.bid or Decimal(0))) / 2.0
-    return _Row(on, strike, years, vol, option.is_call, float(quantity) * many, half, shown)
+    ending = Ending(
+        instrument, quantity, float(place.ground.spot or 0), float(quote.mid), vol, years,
+        place.ground.rate, half_width(place.kept, instrument),
+    )  # fmt: skip
+    return _Row(on, strike, years, vol, option.is_call, float(quantity) * many, half, shown, ending)
 
 
 def _vol(mid: float, place: Seen, strike: float, years: float, is_call: bool) -> float:

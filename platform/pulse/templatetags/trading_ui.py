@@ -218,12 +218,12 @@ def stress_table(stress: dict[str, Any]) -> dict[str, Any]:
 
 
 @register.simple_tag
-def bucket_rows(buckets: dict[str, Any]) -> list[dict[str, Any]]:
+def bucket_rows(buckets: dict[str, Any], heads: list[str] | None = None) -> list[dict[str, Any]]:
     """Return Greeks by time to expiry as rows; what has none is left out."""
     names = ("delta", "gamma", "vega", "theta")
     rows = [
         {"name": name, "values": [buckets[greek][place] for greek in names]}
-        for place, name in enumerate(buckets["names"])
+        for place, name in enumerate(heads or buckets["names"])
     ]
     return [row for row in rows if any(row["values"])]
 

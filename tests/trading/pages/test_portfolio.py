@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -86,10 +87,18 @@ def test_page_and_rest_tell_it_to_the_owner_alone(web, eve, ana, sim, monkeypatc
     monkeypatch.setattr(
         remote, "call", lambda task, *args, user_id: portfolio(*args, user_id=user_id)
     )
+    hold(sim, option("P", 605, later=False), -1, "6.00")
     page = web.get(f"/trading/risk/{sim.pk}/portfolio").content.decode()
     assert "16,384 scenarios" in page
+    assert "Exercised or assigned" in page
+    assert re.search(r"As of .{0,80}2026-11-20 .*market time", page)
     body = web.get(f"/api/v1/accounts/{sim.pk}/risk").json()
     assert body["figures"]["cvar"]["value"] > 0
+    (ending,) = body["endings"]
+    assert 0.5 < ending["in_money"] < 1
+    assert 50 < ending["shares"] < 100
+    (mine,) = body["figures"]["underlyings"]
+    assert mine["delta"] == body["figures"]["buckets"]["delta"]
     for path in ("trading/risk/{}/portfolio", "api/v1/accounts/{}/risk"):
         theirs, none = (eve.get(f"/{path}".format(one)) for one in (sim.pk, sim.pk + 99))
         assert theirs.status_code == none.status_code == 404
