@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-_PEOPLE: Final = ("user ", "operator ")
+_OPERATOR: Final = "operator "
+_PEOPLE: Final = ("user ", _OPERATOR)
 
 
 def is_person(actor: str) -> bool:
     """Return whether a person acts, who alone may let more pass than before."""
     return actor.startswith(_PEOPLE)
+
+
+def is_operator(actor: str) -> bool:
+    """Return whether somebody acts for the house, on what may be another's."""
+    return actor.startswith(_OPERATOR)

@@ -242,7 +242,7 @@ def test_latch_and_switches_come_together(desk: Desk, latch):
     assert (desk.standing, desk.order("one").state) == (Standing.HALTED, "cancel_pending")
     assert Switch.objects.get().actor == "operator ana"
     assert press.adopt() == 0
-    switches.turn(EVERYTHING, "off", actor="user 1", reason="from another host")
+    switches.turn(EVERYTHING, "off", actor="operator eve", reason="from another host")
     assert press.adopt() == 1
     assert latch.read() == {}
     latch.set(SPY, actor="operator ana", reason="again")

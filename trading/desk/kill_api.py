@@ -41,7 +41,8 @@ class KillSwitch(TradingMixin, APIView):
     @extend_schema(operation_id="kill_switch_state", responses={200: OBJECT})
     def get(self, request: Request) -> Response:
         """List the switches that are set and stop you."""
-        return Response({"results": stopping.set_switches(cast(User, request.user))})
+        user, operator = cast(User, request.user), stopping.is_operator(request)
+        return Response({"results": stopping.set_switches(user, operator=operator)})
 
     @extend_schema(operation_id="kill_switch", request=KillSerializer, responses={200: OBJECT})
     def post(self, request: Request) -> Response:
@@ -57,9 +58,12 @@ class KillSwitch(TradingMixin, APIView):
         if off and isinstance(request.auth, Grant):
             raise PermissionDenied("No key may let trading go on. Sign in with a browser to do it.")
         with refusals():
-            scope = stopping.scope_of(user, given["scope"], given["id"])
+            scope = stopping.scope_of(
+                user, given["scope"], given["id"], operator=stopping.is_operator(request)
+            )
         act = stopping.go_on if off else stopping.stop
-        report = act(scope, actor=actor(request), reason=given["reason"])
+        who = stopping.actor_of(user, scope, actor(request))
+        report = act(scope, actor=who, reason=given["reason"])
         return Response(
             {
                 "scope": scope.kind, "id": scope.id, "state": given["state"],

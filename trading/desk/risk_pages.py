@@ -38,9 +38,10 @@ def _risk(
     request: HttpRequest, given: Mapping[str, str], faults: Mapping[str, str]
 ) -> HttpResponse:
     user = person(request)
-    switches = stopping.set_switches(user)
+    operator = stopping.is_operator(request)
+    switches = stopping.set_switches(user, operator=operator)
     context = {
-        "choices": stopping.choices(user),
+        "choices": stopping.choices(user, operator=operator),
         "switches": switches,
         "halted": any(one["state"] == "halted" for one in switches),
         "books": [risking.book_payload(one) for one in reading.accounts_of(user.pk)],
@@ -78,7 +79,7 @@ def kill(request: HttpRequest) -> HttpResponse:
     except LedgerError as error:
         return _risk(request, given, {error.field: str(error)})
     reason = given["reason"] or "pressed on the risk page"
-    report = stopping.stop(scope, actor=actor_of(request), reason=reason)
+    report = stopping.stop(scope, actor=_who(request, scope), reason=reason)
     _tell(request, "Stopped", report)
     return _back()
 
@@ -96,7 +97,7 @@ def go_on(request: HttpRequest) -> HttpResponse:
         scope = _scope(request, given["scope"])
     except LedgerError as error:
         return _risk(request, {}, {error.field: str(error)})
-    report = stopping.go_on(scope, actor=actor_of(request), reason=given["reason"])
+    report = stopping.go_on(scope, actor=_who(request, scope), reason=given["reason"])
     _tell(request, "It goes on; accounts reconcile first", report)
     return _back()
 
@@ -124,7 +125,12 @@ def _given(request: HttpRequest, *names: str) -> dict[str, str]:
 
 def _scope(request: HttpRequest, text: str) -> Any:
     kind, _, target = text.partition(":")
-    return stopping.scope_of(person(request), kind, target)
+    operator = stopping.is_operator(request)
+    return stopping.scope_of(person(request), kind, target, operator=operator)
+
+
+def _who(request: HttpRequest, scope: Any) -> str:
+    return stopping.actor_of(person(request), scope, actor_of(request))
 
 
 def _tell(request: HttpRequest, text: str, report: Any) -> None:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from record import audit
-from trading.actors import is_person
+from trading.actors import is_operator, is_person
 from trading.ledger.book import LedgerError
 from trading.models import Switch, SwitchChange
 from trading.scopes import KINDS, Scope
@@ -28,7 +28,8 @@ def turn(scope: Scope, state: str, *, actor: str, reason: str) -> bool:
     Raises
     ------
     SwitchError
-        Without a reason, and when a machine would let more pass than before.
+        Without a reason, when a machine would let more pass than before, and when anybody but an
+        operator would where an operator's word stands.
     """
     _check(scope, state, actor, reason)
     Switch.objects.bulk_create(
@@ -37,11 +38,14 @@ def turn(scope: Scope, state: str, *, actor: str, reason: str) -> bool:
         ignore_conflicts=True,
     )  # fmt: skip
     switch = Switch.objects.select_for_update().get(kind=scope.kind, target=scope.id)
-    if switch.state == state:
+    if switch.state == state and not _adds_a_word(switch, actor):
         return False
     order = SwitchState.values
-    if order.index(state) < order.index(switch.state) and not is_person(actor):
-        raise SwitchError("actor", "Only a person lets more pass than a switch does now.")
+    if order.index(state) < order.index(switch.state):
+        if not is_person(actor):
+            raise SwitchError("actor", "Only a person lets more pass than a switch does now.")
+        if not is_operator(actor) and _stopped_by_an_operator(scope):
+            raise SwitchError("scope", "An operator stopped this; only one lets it go on.")
     before = switch.state
     switch.state, switch.actor, switch.reason = state, actor[:80], reason[:300]
     switch.since = timezone.now()
@@ -54,6 +58,17 @@ def turn(scope: Scope, state: str, *, actor: str, reason: str) -> bool:
         detail={"before": before, "reason": switch.reason},
     )  # fmt: skip
     return True
+
+
+def _adds_a_word(switch: Switch, actor: str) -> bool:
+    """Return whether an operator stops what somebody else stopped before, and may let go on."""
+    return switch.state != SwitchState.OFF and is_operator(actor) > is_operator(switch.actor)
+
+
+def _stopped_by_an_operator(scope: Scope) -> bool:
+    turns = SwitchChange.objects.filter(kind=scope.kind, target=scope.id).order_by("-pk")
+    words = (one.state for one in turns if is_operator(one.actor))
+    return next(words, SwitchState.OFF.value) != SwitchState.OFF
 
 
 def _check(scope: Scope, state: str, actor: str, reason: str) -> None:

@@ -20,7 +20,7 @@ from trading.execution.selectors import state_of
 from trading.execution.states import Standing
 from trading.models import Account, BrokerConnection, LimitSetting, RiskProfile, Switch
 from trading.risk import limits
-from trading.scopes import Scope
+from trading.scopes import EVERYTHING, Scope
 from trading.switches import services as switches
 from trading.switches.latch import Latch
 
@@ -135,6 +135,49 @@ def test_an_operator_stops_everything_and_everybody_sees_it(as_, web, account):
     assert (one["scope"], one["yours"]) == ("global", False)
     assert "An operator lets it go on" in text(web.get("/trading/risk/"))
     assert kill(web, scope="global", state="off").status_code == 400
+
+
+def test_no_key_of_an_operator_stops_what_is_anothers(client, account):
+    """A key that leaked would stop the house; none acts for operators."""
+    boss = User.objects.create_user("boss@trading.example", is_staff=True)
+    header = {"X-API-Key": keys.key_create(boss, name="k", scopes=["trade"]).text}
+    for scope, target in (("global", ""), ("account", str(account.pk)), ("symbol", "SPY")):
+        given = {"reason": "x", "scope": scope, "id": target}
+        answer = client.post("/api/v1/kill-switch", given, "application/json", headers=header)
+        assert answer.status_code == 400
+    assert not Switch.objects.exists()
+
+
+def test_an_operator_without_the_second_factor_is_anybody(as_, account, settings):
+    boss = as_(User.objects.create_user("boss@trading.example", is_staff=True))
+    switches.turn(EVERYTHING, "halted", actor="operator ana", reason="a storm")
+    settings.PRODUCTION = True
+    given = {"scope": "global", "confirm": "GO ON", "reason": "let me"}
+    for target in ("global", f"account:{account.pk}"):
+        answer = boss.post("/trading/risk/go-on", {**given, "scope": target}, secure=True)
+        assert answer.status_code == 400
+        stop = {"scope": target, "confirm": "STOP"}
+        assert boss.post("/trading/risk/stop", stop, secure=True).status_code == 400
+    assert Switch.objects.get().state == "halted"
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_an_operator_stopped_its_owner_does_not_let_go_on(as_, web, ana, live, before):
+    """Also when the owner had stopped it before, or presses once more after."""
+    if before:
+        kill(web)
+    boss = as_(User.objects.create_user("boss@trading.example", is_staff=True))
+    assert kill(boss, scope="user", id=str(ana.pk)).json()["complete"] is True
+    kill(web)
+    body = kill(web, state="off").json()
+    assert body["complete"] is False
+    assert "operator" in body["failed"][0]
+    given = {"scope": "own", "confirm": "GO ON", "reason": "let me"}
+    assert "operator" in text(web.post("/trading/risk/go-on", given, follow=True))
+    assert Switch.objects.get().state == "halted"
+    assert kill(boss, scope="user", id=str(ana.pk), state="off").json()["complete"] is True
+    kill(web)
+    assert kill(web, state="off").json()["complete"] is True, "what it stopped itself, it may"
 
 
 def test_a_switch_of_another_is_not_shown(eve, ana, account):
