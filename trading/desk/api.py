@@ -32,6 +32,7 @@ from trading.desk.rest import (
     asked,
     intent_id,
     named_account,
+    order_to_change_or_404,
     origin,
     own_account_or_404,
     own_order_or_404,
@@ -191,7 +192,7 @@ class OrderCancel(TradingMixin, IdempotentMixin, APIView):
     @extend_schema(operation_id="order_cancel", request=None, responses={200: OBJECT})
     def post(self, request: Request, order_id: int) -> Response:
         """Ask for an order's end. One that was never sent ends here; an ended one stays so."""
-        order = own_order_or_404(request, order_id)
+        order = order_to_change_or_404(request, order_id)
         with refusals():
             asking.cancel(order, actor=actor(request))
         return Response(payloads.order_payload(own_order_or_404(request, order_id)))
@@ -209,7 +210,7 @@ class OrderReplace(TradingMixin, IdempotentMixin, APIView):
 
         The gate judges it anew. Until the broker ends the old one, both hold money.
         """
-        order = own_order_or_404(request, order_id)
+        order = order_to_change_or_404(request, order_id)
         sent = shapes.ReplaceSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         given = sent.validated_data

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from django.http import Http404
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
 from rest_framework.request import Request
 
 from accounts.keys.verifying import Grant
@@ -78,6 +78,15 @@ def own_order_or_404(request: Request, order_id: int) -> Order:
     found = reading.own_order(request.user.pk, order_id)
     if found is None:
         raise Http404
+    return found
+
+
+def order_to_change_or_404(request: Request, order_id: int) -> Order:
+    """Return an order of the caller to be changed: a key of one bot touches that bot's alone."""
+    found = own_order_or_404(request, order_id)
+    grant = request.auth
+    if isinstance(grant, Grant) and grant.bot is not None and found.origin != origin(request):
+        raise PermissionDenied(f"This key acts for bot {grant.bot} alone; the order is another's.")
     return found
 
 

@@ -11,7 +11,7 @@ from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from accounts.keys.verifying import Grant
 from accounts.models import User
-from record.access import TRADE
+from record.access import SAFE_METHODS, TRADE
 from record.rest import IdempotentMixin
 from tools_app.api import one_of
 from trading.ledger.book import LedgerError
@@ -33,10 +33,18 @@ STEPS: Final = {"start": services.start, "pause": services.pause, "end": service
 
 
 class StrategyMixin:
-    """Lets the gates see what a view needs: writing needs a key with `trade`."""
+    """Lets the gates see what a view needs: writing needs a key with `trade`, of no other bot."""
 
     entitlement = PAPER
     key_scope = TRADE
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a key that acts for one bot: a strategy is another."""
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        grant = request.auth
+        changes = request.method not in SAFE_METHODS
+        if changes and isinstance(grant, Grant) and grant.bot is not None:
+            raise PermissionDenied(f"This key acts for bot {grant.bot} alone, and no strategy.")
 
 
 @contextmanager

@@ -251,3 +251,30 @@ def test_a_key_needs_the_scope_trade_and_is_named_in_the_books(client, ana, acco
 def test_a_visitor_is_told_to_sign_in(client):
     for path in ("accounts", "orders", "positions", "fills", "ledger"):
         assert client.get(f"/api/v1/{path}").status_code == 401
+
+
+@pytest.mark.usefixtures("open_gate")
+def test_a_key_of_one_bot_changes_no_order_of_another_origin(client, ana, account, web):
+    """Who has a bot's key would take away the exits of its owner, and of other bots."""
+    bots = [
+        {"X-API-Key": keys.key_create(ana, name=f"b{bot}", scopes=["read", "trade"], bot=bot).text}
+        for bot in (7, 8)
+    ]
+    whole = {"X-API-Key": keys.key_create(ana, name="all", scopes=["read", "trade"]).text}
+    by_hand = post(web, "orders", wanted(account, intent_id="hand")).json()["id"]
+    by_eight = post(client, "orders", wanted(account, intent_id="eight"), **bots[1]).json()["id"]
+    for number in (by_hand, by_eight):
+        for act, body in (("cancel", {}), ("replace", {"quantity": "9"})):
+            answer = post(client, f"orders/{number}/{act}", body, **bots[0])
+            assert answer.status_code == 403
+            assert "bot 7 alone" in answer.json()["detail"]
+    assert post(client, f"orders/{by_eight}/cancel", **bots[1]).json()["state"] == "canceled"
+    assert post(client, f"orders/{by_hand}/cancel", **whole).json()["state"] == "canceled"
+
+
+def test_a_key_of_one_bot_turns_no_strategy(client, ana, db):
+    header = {"X-API-Key": keys.key_create(ana, name="b", scopes=["trade"], bot=7).text}
+    for path, body in (("strategies", {}), ("strategies/1", {"do": "start"})):
+        answer = post(client, path, body, **header)
+        assert answer.status_code == 403
+        assert "bot 7 alone" in answer.json()["detail"]
