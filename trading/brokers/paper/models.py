@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 from django.db.models.functions import Now
 
+from market import calendars
 from market.models import FeedRun
 from quant.kernels.fill_codes import Reason, State
 from record.fields import StrictJSONField
@@ -211,3 +214,10 @@ class ShareDividend(models.Model):
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.ex_date} {self.amount}"
+
+    @property
+    def booked(self) -> bool:
+        """Whether an account on the share has the night behind it in which this is paid."""
+        rows = PaperAccount.objects.filter(symbol=self.symbol)
+        night: dt.date | None = rows.aggregate(latest=Max("night"))["latest"]
+        return night is not None and calendars.next_session(night).date >= self.ex_date
