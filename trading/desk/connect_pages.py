@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts import second_factor
 from accounts.visitors import person
 from record.access import entitled
 from trading.brokers import connections
@@ -23,6 +24,7 @@ from trading.desk.rest import LIVE
 from trading.ledger import services as ledger
 from trading.ledger.book import LedgerError
 from trading.models import Account
+from trading.risk import services as risk
 
 _MOST_ACCOUNTS: Final = 20
 _LONGEST: Final = 60
@@ -96,6 +98,8 @@ def save(request: HttpRequest, account_id: int) -> HttpResponse:
     found = own_account(request, account_id)
     key, secret = request.POST.get("key", ""), request.POST.get("secret", "")
     try:
+        if found.mode == Account.Mode.LIVE:  # orders of this account would go to these keys' owner
+            risk.may_raise("secret", actor_of(request), second_factor.proved_at(request))
         connections.save(found, key=key, secret=secret, actor=actor_of(request))
     except LedgerError as error:
         return _overview(request, {}, {f"{found.pk}/{error.field}": str(error)})

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import second_factor
 from accounts.keys.verifying import Grant
 from accounts.models import User
 from trading.desk import stopping
@@ -61,9 +62,13 @@ class KillSwitch(TradingMixin, APIView):
             scope = stopping.scope_of(
                 user, given["scope"], given["id"], operator=stopping.is_operator(request)
             )
-        act = stopping.go_on if off else stopping.stop
-        who = stopping.actor_of(user, scope, actor(request))
-        report = act(scope, actor=who, reason=given["reason"])
+            who = stopping.actor_of(user, scope, actor(request))
+            told = {"actor": who, "reason": given["reason"]}
+            report = (
+                stopping.go_on(scope, proved_at=second_factor.proved_at(request), **told)
+                if off
+                else stopping.stop(scope, **told)
+            )
         return Response(
             {
                 "scope": scope.kind, "id": scope.id, "state": given["state"],

@@ -95,9 +95,12 @@ def go_on(request: HttpRequest) -> HttpResponse:
         if not given["reason"]:
             raise LedgerError("go", "Nothing was changed: say why it may go on.")
         scope = _scope(request, given["scope"])
+        report = stopping.go_on(
+            scope, actor=_who(request, scope), reason=given["reason"],
+            proved_at=second_factor.proved_at(request),
+        )  # fmt: skip
     except LedgerError as error:
         return _risk(request, {}, {error.field: str(error)})
-    report = stopping.go_on(scope, actor=_who(request, scope), reason=given["reason"])
     _tell(request, "It goes on; accounts reconcile first", report)
     return _back()
 

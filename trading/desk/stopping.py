@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import NamedTuple
 
 from django.db.models import Q
@@ -15,7 +16,8 @@ from record.access import OPERATOR
 from trading.desk import reading
 from trading.desk.payloads import Payload, iso
 from trading.ledger.book import LedgerError
-from trading.models import Switch
+from trading.models import Account, Switch
+from trading.risk import services as risk
 from trading.scopes import EVERYTHING, KINDS, Scope, named
 from trading.switches import press
 from trading.switches.models import SwitchState
@@ -119,6 +121,14 @@ def stop(scope: Scope, *, actor: str, reason: str) -> Report:
     return press.press(scope, actor=actor, reason=reason)
 
 
-def go_on(scope: Scope, *, actor: str, reason: str) -> Report:
-    """Let a scope pass again; its accounts reconcile first."""
+def go_on(scope: Scope, *, actor: str, reason: str, proved_at: dt.datetime | None = None) -> Report:
+    """Let a scope pass again; its accounts reconcile first.
+
+    Raises
+    ------
+    LimitError
+        When it holds an account with real money and no second factor was proved just now.
+    """
+    if press.accounts_in(scope).filter(mode=Account.Mode.LIVE).exists():
+        risk.may_raise("go", actor, proved_at)
     return press.release(scope, actor=actor, reason=reason)

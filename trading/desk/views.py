@@ -150,14 +150,20 @@ def agree(request: HttpRequest, account_id: int) -> HttpResponse:
 @require_POST
 @entitled(PAPER)
 def standing(request: HttpRequest, account_id: int) -> HttpResponse:
-    """Arm an account, let a halted one reconcile and go on, or disable it."""
+    """Arm an account, let a halted one reconcile and go on, or disable it.
+
+    Real money starts and goes on by a second factor within the last minutes.
+    """
     found = own_account(request, account_id)
     wanted = ARMING.get(request.POST.get("to", ""))
     reason = request.POST.get("reason", "")[:200].replace("\x00", "").strip()
     if wanted is None:
         return _account(request, found, "Choose what to do with the account.")
+    who = actor_of(request)
     try:
-        execution.step(found.pk, wanted, actor=actor_of(request), reason=reason)
+        if found.mode == Account.Mode.LIVE and wanted != Standing.DISABLED:
+            risk.may_raise("to", who, second_factor.proved_at(request))
+        execution.step(found.pk, wanted, actor=who, reason=reason)
     except LedgerError as error:
         return _account(request, found, str(error))
     messages.success(request, f"{found.name} is {wanted.value} now.")

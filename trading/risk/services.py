@@ -55,7 +55,7 @@ def set_limit(
     if row is not None and row.value == value:
         return False
     if value > before:
-        _may_raise(name, actor, proved_at)
+        may_raise(name, actor, proved_at)
     _store(scope, name, value, actor)
     _note(chain_of(account_id), actor, scope, name, before, value)
     return True
@@ -94,7 +94,7 @@ def allow_market_orders(
     """Let an account send orders without a limit, at the collar, or stop that."""
     lock(account_id)
     if allowed:
-        _may_raise("market_orders", actor, proved_at)
+        may_raise("market_orders", actor, proved_at)
     RiskProfile.objects.update_or_create(account_id=account_id, defaults={"market_orders": allowed})
     audit.write(
         chain_of(account_id), actor=actor, action="risk.market_orders",
@@ -116,7 +116,7 @@ def accept_risks(
     lock(account_id)
     if version != RISKS:
         raise LimitError("version", f"Show the words of version {RISKS}; these are older.")
-    _may_raise("risks", actor, proved_at)
+    may_raise("risks", actor, proved_at)
     RiskProfile.objects.update_or_create(
         account_id=account_id, defaults={"accepted": version, "accepted_at": timezone.now()}
     )
@@ -167,7 +167,7 @@ def keep(account: Account, day: dt.date, equity: Decimal, profit: Decimal, at: d
     )  # fmt: skip
 
 
-def _may_raise(field: str, actor: str, proved_at: dt.datetime | None) -> None:
+def may_raise(field: str, actor: str, proved_at: dt.datetime | None) -> None:
     """Raise LimitError unless a person asks who proved in the last minutes who they are."""
     if not is_person(actor):
         raise LimitError(field, "Only a person lets more pass than before.")

@@ -56,6 +56,16 @@ def kill(client, **given):
     )  # fmt: skip
 
 
+def prove(client, user, minutes_ago: float = 0) -> None:
+    """Have the session prove a second factor."""
+    session = client.session
+    session[f"{AUTHENTICATION_METHODS_SESSION_KEY}_user"] = str(user.pk)
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [
+        {"method": "mfa", "at": timezone.now().timestamp() - 60 * minutes_ago, "type": "totp"}
+    ]
+    session.save()
+
+
 # --- the kill switch ----------------------------------------------------------------------------
 def test_the_page_stops_what_was_typed_and_lets_it_go_on(web, ana, live, at_venue, latch):
     order, _ = at_venue(live)
@@ -186,6 +196,34 @@ def test_a_switch_of_another_is_not_shown(eve, ana, account):
     assert "private words" not in text(eve.get("/trading/risk/"))
 
 
+def test_real_money_goes_on_by_a_second_factor_just_now(web, ana, live):
+    """A session that was stolen lets nothing trade again that was stopped."""
+    Account.objects.filter(pk=live.pk).update(mode="live", broker="alpaca")
+    kill(web)
+    page = {"scope": f"user:{ana.pk}", "confirm": "GO ON", "reason": "it is over"}
+    here = f"/trading/accounts/{live.pk}/standing"
+    for minutes in (None, 11):
+        if minutes is not None:
+            prove(web, ana, minutes)
+        answers = [
+            kill(web, state="off"),
+            web.post("/trading/risk/go-on", page),
+            web.post(here, {"to": "go_on", "reason": "it is over"}),
+        ]
+        assert {one.status_code for one in answers} == {400}
+        assert all("Prove who you are first" in text(one) for one in answers)
+    assert Switch.objects.get().state == "halted"
+    assert state_of(live.pk).state == Standing.HALTED
+    prove(web, ana)
+    assert web.post("/trading/risk/go-on", page).status_code == 302
+    assert state_of(live.pk).state == Standing.RECONCILING
+    assert web.post(here, {"to": "disable", "reason": "enough"}).status_code == 302
+    prove(web, ana, 11)
+    assert web.post(here, {"to": "arm", "reason": "again"}).status_code == 400
+    prove(web, ana)
+    assert web.post(here, {"to": "arm", "reason": "again"}).status_code == 302
+
+
 # --- limits -------------------------------------------------------------------------------------
 def test_every_limit_has_words(account):
     assert set(risking.NAMES) == set(limits.TABLE)
@@ -201,12 +239,7 @@ def test_lowering_is_free_and_raising_asks_for_a_second_factor(web, ana, account
     answer = web.post(address, {"name": "contracts", "value": "5"})
     assert answer.status_code == 400
     assert "Prove who you are first" in text(answer)
-    session = web.session
-    session[f"{AUTHENTICATION_METHODS_SESSION_KEY}_user"] = str(ana.pk)
-    session[AUTHENTICATION_METHODS_SESSION_KEY] = [
-        {"method": "mfa", "at": timezone.now().timestamp(), "type": "totp"}
-    ]
-    session.save()
+    prove(web, ana)
     assert web.post(address, {"name": "contracts", "value": "5"}).status_code == 302
     assert LimitSetting.objects.get().value == 5
     assert web.post(address, {"name": "contracts", "value": "x"}).status_code == 400
@@ -218,12 +251,7 @@ def test_market_orders_and_risks_are_agreed_to_with_a_second_factor(web, ana, ac
     assert "Prove who you are first" in text(web.post(address, {"what": "market_on"}))
     assert web.post(address, {"what": "accept", "version": "2026-11"}).status_code == 400
     assert web.post(address, {"what": "moon"}).status_code == 400
-    session = web.session
-    session[f"{AUTHENTICATION_METHODS_SESSION_KEY}_user"] = str(ana.pk)
-    session[AUTHENTICATION_METHODS_SESSION_KEY] = [
-        {"method": "mfa", "at": timezone.now().timestamp(), "type": "totp"}
-    ]
-    session.save()
+    prove(web, ana)
     assert web.post(address, {"what": "market_on"}).status_code == 302
     assert RiskProfile.objects.get(account=account).market_orders
     assert "Stop market orders" in text(web.get(f"/trading/accounts/{account.pk}/"))
@@ -268,6 +296,10 @@ def test_keys_are_tried_kept_sealed_and_never_shown(plus, monkeypatch):
 
     monkeypatch.setattr(connections, "_ask", ask)
     given = {"key": "AK-canary-9d21", "secret": SECRET}
+    unproved = plus.post(f"{here}/save", given)
+    assert unproved.status_code == 400
+    assert "Prove who you are first" in text(unproved)
+    prove(plus, account.owner)
     refused = plus.post(f"{here}/save", given)
     assert refused.status_code == 400
     assert "The broker says: bad keys" in text(refused)
