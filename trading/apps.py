@@ -37,12 +37,22 @@ class TradingConfig(AppConfig):
             "orders", kind="log", entitlement="trading.paper", snapshot=_open_orders,
             owner_scoped=True,
         )  # fmt: skip
+        topics.register(
+            "risk", kind="log", entitlement="trading.paper", snapshot=_risk, owner_scoped=True
+        )
+        topics.register("risk:everyone", kind="log", entitlement="trading.paper", snapshot=_risk)
 
 
 def _open_orders(channel: str) -> Mapping[str, Any]:
     from trading.orders.telling import open_orders
 
     return open_orders(channel)
+
+
+def _risk(channel: str) -> Mapping[str, Any]:
+    from trading.risk.telling import open_now
+
+    return open_now(channel)
 
 
 def _paper(account: Account) -> Broker:

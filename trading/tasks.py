@@ -13,7 +13,7 @@ from record.locks import alone
 from record.tasks import PulseTask, UserTask
 from trading.brokers.paper import engine, following
 from trading.models import Account
-from trading.risk import breakers
+from trading.risk import breakers, telling
 from trading.risk.portfolio import portfolio_body
 from trading.strategies import deciding, demo
 from trading.strategies import following as strategies
@@ -80,6 +80,12 @@ def watch_risk() -> None:
             breakers.watch_all()
         else:
             log.warning("watch_risk_still_runs")
+
+
+@shared_task(name="trading.tell_risk", base=PulseTask, entitlement=SYSTEM)
+def tell_risk(account_id: int, event: str, what: str, state: str, text: str) -> None:
+    """Tell an account's owner on their channel of risk, once, as the outbox runs it."""
+    telling.tell_promised(account_id, event, what, state, text)
 
 
 @shared_task(name="trading.seed_demo", base=PulseTask, entitlement=SYSTEM, expires=50)

@@ -20,7 +20,9 @@ from trading.desk.pages import actor_of, own_account, show
 from trading.desk.rest import PAPER
 from trading.desk.views import number
 from trading.ledger.book import LedgerError
+from trading.orders.telling import channel_of as orders_of
 from trading.risk import services as limits
+from trading.risk.telling import EVERYONE, channel_of
 
 STOP: Final = "STOP"
 GO: Final = "GO ON"
@@ -43,6 +45,7 @@ def _risk(
     context = {
         "choices": stopping.choices(user, operator=operator),
         "switches": switches,
+        "channel": f"{orders_of(user.pk)} {channel_of(user.pk)} {EVERYONE}",
         "halted": any(one["state"] == "halted" for one in switches),
         "books": [risking.book_payload(one) for one in reading.accounts_of(user.pk)],
         "stop": STOP,

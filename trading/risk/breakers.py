@@ -23,7 +23,7 @@ from trading.ledger.services import lock
 from trading.models import Account, Breaker, Fill, GateDecision, Order, Position
 from trading.orders.gate import Verdict
 from trading.orders.machine import FINAL, OPEN, News
-from trading.risk import gather, services
+from trading.risk import gather, services, telling
 from trading.risk.facts import Book, Facts
 from trading.risk.slippage import MOST_SIGMAS, sigmas
 from trading.scopes import EVERYTHING
@@ -81,7 +81,10 @@ def stop(account: Account, to: Standing, reason: str) -> bool:
     if stricter or now == Standing.DISABLED:
         return False
     log.warning("account_stopped", account=account.pk, to=to, reason=reason)
-    return execution.step(account.pk, to, actor=ACTOR, reason=reason)
+    changed = execution.step(account.pk, to, actor=ACTOR, reason=reason)
+    if changed:
+        telling.promise(account, "breaker", f"account {account.pk}", to, reason)
+    return changed
 
 
 def _watch_rate(account: Account, now: dt.datetime) -> None:
@@ -110,11 +113,13 @@ def trip(
         return found
     log.warning("breaker_opened", account=account.pk, kind=kind, symbol=symbol, reason=reason)
     losing = kind == Breaker.Kind.LOSS
-    return Breaker.objects.create(
+    made = Breaker.objects.create(
         account=account, symbol=symbol, kind=kind, reason=reason[:300], opened_at=now,
         state=Breaker.State.REDUCING if losing else Breaker.State.OPEN,
         until=_day_after(now) if losing else now + WAIT,
     )  # fmt: skip
+    telling.promise(account, "breaker", made.what, made.state, made.reason)
+    return made
 
 
 def move_on(account: Account, now: dt.datetime) -> bool:
@@ -150,6 +155,7 @@ def _set(one: Breaker, state: str) -> None:
     if state != Breaker.State.TRYING:
         one.after = None
     one.save(update_fields=["state", "after", "until", "times"])
+    telling.promise(one.account, "breaker", one.what, state, one.reason)
 
 
 def _not_closed(account: Account) -> QuerySet[Breaker]:

@@ -14,11 +14,13 @@ from trading.ledger.book import ZERO, plain
 from trading.models import Account
 from trading.orders.gate import ALONE, Among, Verdict
 from trading.orders.intents import Intent, check
-from trading.risk import breakers, gather, services
+from trading.risk import breakers, gather, services, telling
 from trading.risk.facts import Facts
 from trading.risk.findings import MissingError, Outcome, shown
 from trading.risk.rules import RULES, Finding, Rule, evaluate, first_refusal
 
+HOSTED: Final = "strategy:"
+"""How the origin of a hosted strategy's order begins: nobody sits before it to read a refusal."""
 _PASSED: Final = "It passed every rule."
 _FIGURES: Final = ("price", "mid", "natural", "collar", "cost", "fees", "notional", "loss", "hold")
 
@@ -63,6 +65,8 @@ def risk_gate(account: Account, intent: Intent, among: Among = ALONE) -> Verdict
     judged = judge(facts)
     services.keep_day(account, facts)
     breakers.watch_decision(account, judged.verdict, facts)
+    if not judged.verdict.allowed and intent.origin.startswith(HOSTED):
+        telling.promise(account, "refused", intent.origin, judged.verdict.rule, judged.verdict.text)
     return judged.verdict
 
 

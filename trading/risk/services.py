@@ -16,7 +16,7 @@ from trading.actors import is_person
 from trading.ledger.book import plain
 from trading.ledger.services import chain_of, lock
 from trading.models import Account, AccountDay, LimitSetting, RiskProfile
-from trading.risk import limits
+from trading.risk import limits, telling
 from trading.risk.facts import Book, Facts
 from trading.risk.gather import RISKS, market_day
 from trading.risk.glance import DayRow, begin
@@ -58,6 +58,7 @@ def set_limit(
         may_raise(name, actor, proved_at)
     _store(scope, name, value, actor)
     _note(chain_of(account_id), actor, scope, name, before, value)
+    telling.told_limit(scope, name, f"From {plain(before)} to {plain(value)}, by {actor}.")
     return True
 
 
@@ -84,6 +85,7 @@ def set_scope_limit(scope: Scope, name: str, value: Decimal, *, actor: str) -> b
         raise LimitError("actor", "Only a person lets more pass than before.")
     _store(scope, name, value, actor)
     _note(CHAIN, actor, scope, name, None if row is None else row.value, value)
+    telling.told_limit(scope, name, f"To at most {plain(value)}, by {actor}.")
     return True
 
 

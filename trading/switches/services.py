@@ -11,6 +11,7 @@ from record import audit
 from trading.actors import is_operator, is_person
 from trading.ledger.book import LedgerError
 from trading.models import Switch, SwitchChange
+from trading.risk.telling import tell_switch
 from trading.scopes import KINDS, Scope
 from trading.switches.models import SwitchState
 
@@ -57,6 +58,7 @@ def turn(scope: Scope, state: str, *, actor: str, reason: str) -> bool:
         CHAIN, actor=switch.actor, action=f"switch.{state}", subject=str(scope),
         detail={"before": before, "reason": switch.reason},
     )  # fmt: skip
+    tell_switch(scope, state, switch.reason)
     return True
 
 

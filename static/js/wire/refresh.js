@@ -1,6 +1,7 @@
 /**
- * Server-drawn parts that follow a state channel: each event asks htmx for the parts again, at
- * most once in `everyMs`, and not while paused or hidden. Without a socket it asks every 5 s.
+ * Server-drawn parts that follow channels, named with spaces between: each event asks htmx for
+ * the parts again, at most once in `everyMs`, and not while paused or hidden. Without a socket it
+ * asks every 5 s.
  *
  * What happens between the page and its socket is told by the next event. Where events are
  * `seldom`, nobody should wait for that one: the parts are asked for once at the start.
@@ -38,10 +39,11 @@ export function refreshOn(channel, everyMs, { seldom = false } = {}) {
     timer ??= setTimeout(ask, Math.max(0, last + everyMs - Date.now()));
   }
 
-  live.subscribe(channel, {
-    onEvent: soon,
-    onSnapshot: () => (first ? (first = false) : soon()),
-  });
+  for (const one of channel.split(" "))
+    live.subscribe(one, {
+      onEvent: soon,
+      onSnapshot: () => (first ? (first = false) : soon()),
+    });
   onPause((paused) => !paused && wanted && soon());
   document.addEventListener("visibilitychange", () => !document.hidden && wanted && soon());
   document.addEventListener("live:restored", soon);
