@@ -37,10 +37,11 @@ up: $(VENV)/.run assets
 chromium: $(VENV)/.dev
 	@$(BIN)/python tests/browser/chromium.py
 
+# Twice as many processes as two cores: half of the time is spent waiting, for pages and servers.
 test: $(VENV)/.dev chromium
 	@$(BIN)/python manage.py fetch_assets --dev
 	@$(BIN)/python -m quant.warm
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
