@@ -16,6 +16,7 @@ from trading.orders import services, ticks
 from trading.orders.intents import Intent, Leg, OrderError, check
 from trading.orders.services import Placed
 
+_STRATEGY: Final = "strategy:"
 STANDARD: Final = Decimal(100)
 """Units of an option that nothing says otherwise of; the gate compares them with its listing."""
 
@@ -80,6 +81,8 @@ def intent_of(given: Mapping[str, Any], *, intent_id: str, origin: str, marks: M
 
 def changed(order: Order, given: Mapping[str, Any], *, intent_id: str, origin: str) -> Intent:
     """Return what takes an order's place: its legs, with what is given anew."""
+    if order.origin.startswith(_STRATEGY):
+        raise OrderError("order", "A strategy trades by itself: pause or end it to trade by hand.")
     names = ("quantity", "limit_price", "stop_price", "trail", "time_in_force")
     new = {name: given[name] for name in names if given.get(name) is not None}
     if not new:

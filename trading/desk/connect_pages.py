@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import second_factor
+from accounts.keys import rates
 from accounts.visitors import person
 from record.access import entitled
 from trading.brokers import connections
@@ -26,6 +27,8 @@ from trading.ledger.book import LedgerError
 from trading.models import Account
 from trading.risk import services as risk
 
+TOO_MANY: Final = "You tried often. Wait a minute, then try again."
+_TRIES: Final = rates.Policy("broker", "Trying a broker's keys", a_minute=6, burst=10)
 _MOST_ACCOUNTS: Final = 20
 _LONGEST: Final = 60
 _SIMULATED: Final = "paper"
@@ -96,6 +99,8 @@ def create(request: HttpRequest) -> HttpResponse:
 def save(request: HttpRequest, account_id: int) -> HttpResponse:
     """Try keys at the broker and keep them, encrypted; nothing of them is shown again."""
     found = own_account(request, account_id)
+    if not _may_try(request):
+        return _overview(request, {}, {f"{found.pk}/secret": TOO_MANY})
     key, secret = request.POST.get("key", ""), request.POST.get("secret", "")
     try:
         if found.mode == Account.Mode.LIVE:  # orders of this account would go to these keys' owner
@@ -114,6 +119,8 @@ def test(request: HttpRequest, account_id: int) -> HttpResponse:
     found = own_account(request, account_id)
     if not BrokerConnection.objects.filter(account=found).exists():
         return _overview(request, {}, {f"{found.pk}/key": "It is not connected; give its keys."})
+    if not _may_try(request):
+        return _overview(request, {}, {f"{found.pk}/key": TOO_MANY})
     one = connections.check(found)
     if one.state == BrokerConnection.State.WORKING:
         messages.success(
@@ -135,6 +142,14 @@ def remove(request: HttpRequest, account_id: int) -> HttpResponse:
         return _overview(request, {}, {f"{found.pk}/key": str(error)})
     messages.success(request, f"The keys of {found.name} are gone.")
     return _back()
+
+
+def _may_try(request: HttpRequest) -> bool:
+    """Return whether somebody may have a broker asked once more.
+
+    Each try keeps a request for seconds, and a broker that is made to guess shuts this house out.
+    """
+    return rates.take(f"broker:{person(request).pk}", _TRIES).allowed
 
 
 def _back() -> HttpResponse:

@@ -9,7 +9,8 @@ import pytest
 
 from accounts.keys import services as keys
 from trading.models import Order
-from trading.orders import venue
+from trading.orders import services, venue
+from trading.orders.intents import Intent, Leg
 from trading.orders.machine import News
 
 from ..conftest import by, says
@@ -278,3 +279,17 @@ def test_a_key_of_one_bot_turns_no_strategy(client, ana, db):
         answer = post(client, path, body, **header)
         assert answer.status_code == 403
         assert "bot 7 alone" in answer.json()["detail"]
+
+
+@pytest.mark.usefixtures("open_gate")
+def test_nobody_moves_the_orders_of_a_strategy_by_hand(web, account):
+    """Its record would tell of a machine and be made by a person; to cancel is always free."""
+    leg = Leg("SPY", 1)
+    wanted = Intent("s", (leg,), Decimal(10), limit_price=Decimal(100), origin="strategy:1")
+    order = services.place(account.pk, wanted, actor="strategy 1").order
+    answer = post(web, f"orders/{order.pk}/replace", {"limit_price": "50"})
+    assert answer.status_code == 400
+    assert "pause or end it" in answer.json()["errors"][0]["detail"]
+    page = web.post(f"/trading/orders/{order.pk}/replace", {"limit_price": "50"})
+    assert page.status_code == 400
+    assert post(web, f"orders/{order.pk}/cancel").json()["state"] == "canceled"

@@ -338,3 +338,19 @@ def test_connections_are_ones_own(plus, eve):
         for one in (account.pk, account.pk + 99):
             answer = eve.post(f"/trading/connections/{one}/{act}", {"key": "a", "secret": "b"})
             assert answer.status_code == 404
+
+
+def test_no_broker_is_asked_without_end(plus, monkeypatch):
+    """Each try keeps a request for seconds; guessed keys have the broker shut the house out."""
+    plus.post("/trading/connections/create", {"name": "p", "broker": "alpaca", "mode": "paper"})
+    account, asked = Account.objects.get(), []
+
+    def ask(one, credentials):
+        asked.append(one)
+        raise connections.ConnectionRefusedError("secret", "no")
+
+    monkeypatch.setattr(connections, "_ask", ask)
+    given = {"key": "AK", "secret": "guess"}
+    answers = [plus.post(f"/trading/connections/{account.pk}/save", given) for _ in range(14)]
+    assert "You tried often" in text(answers[-1])
+    assert len(asked) < 14
