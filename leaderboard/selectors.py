@@ -19,6 +19,7 @@ from leaderboard.performance import Performance, Traded, performance_of
 from leaderboard.ranking.prices import Prices
 from market.payloads import Payload, moment
 from market.reach import Reach
+from pulse.sheets import Echo, safe_cell
 
 CURVE_POINTS: Final = 400
 MOST_TRADES: Final = 50_000
@@ -233,19 +234,6 @@ def csv_rows(found: QuerySet[Trade], reach: Reach) -> Iterator[list[Any]]:
                 trade.market, trade.tier, " ".join(body["reasons"]), trade.version.number,
                 trade.hash,
             ]  # fmt: skip
-
-
-def safe_cell(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
-
-
-class Echo:
-    """A file that hands back what is written, for `csv`."""
-
-    def write(self, text: str) -> str:
-        """Return the text."""
-        return text
 
 
 def csv_lines(found: QuerySet[Trade], reach: Reach) -> Iterator[str]:

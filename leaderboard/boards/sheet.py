@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from leaderboard.boards.filters import Filter
 from leaderboard.boards.reading import payloads
-from leaderboard.selectors import Echo, safe_cell
+from pulse.sheets import Echo, safe_cell
 
 STEP: Final = 200
 MOST: Final = 10_000

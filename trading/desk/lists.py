@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.visitors import person
 from market.reach import reach_of
+from pulse.sheets import Echo, cell
 from record.access import entitled
 from trading.desk import payloads, reading
 from trading.desk.marks import Marks
@@ -123,20 +124,12 @@ def _entries(request: HttpRequest, account: Account) -> Any:
 
 
 # --- files --------------------------------------------------------------------------------------
-class Echo:
-    """A file that hands back what is written, for `csv`."""
-
-    def write(self, value: str) -> str:
-        """Return the line."""
-        return value
-
-
 def lines_of(head: Sequence[str], rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of a CSV file: the named values of each row."""
     writer = csv.writer(Echo())
     yield writer.writerow(head)
     for row in rows:
-        yield writer.writerow(["" if row[name] is None else row[name] for name in head])
+        yield writer.writerow([cell(row[name]) for name in head])
 
 
 def _file(name: str, head: Sequence[str], rows: Iterable[dict[str, Any]]) -> HttpResponseBase:

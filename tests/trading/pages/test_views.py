@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
@@ -14,6 +15,8 @@ from record.models import StreamEvent
 from trading.execution import services as execution
 from trading.execution.selectors import state_of
 from trading.execution.states import Standing
+from trading.ledger import services as ledger
+from trading.ledger.services import Source
 from trading.models import Account, Order
 from trading.orders.telling import channel_of
 
@@ -220,3 +223,17 @@ def test_a_snapshot_holds_the_open_orders(ana, account, at_venue):
             "event": "", "alert": "",
         }
     }  # fmt: skip
+
+
+def test_no_cell_is_a_formula(web, account, at_venue):
+    """What a broker or somebody with a key wrote is computed by no spreadsheet."""
+    order, _ = at_venue(account)
+    Order.objects.filter(pk=order.pk).update(reason='=HYPERLINK("http://evil.example","x")')
+    order.legs.update(ratio=-1, symbol="@SUM(1)")
+    (row,) = rows(web.get("/trading/orders/orders.csv"))
+    assert row["reason"].startswith("'=HYPERLINK")
+    assert row["instruments"] == "'-1x@SUM(1)"
+    assert (row["quantity"], row["limit_price"]) == ("10", "100")
+    ledger.withdraw(account.pk, Decimal(3), Source("test", "+1+1", timezone.now()))
+    first = rows(web.get(f"/trading/ledger/ledger.csv?account={account.pk}"))[0]
+    assert (first["change"], first["external_id"]) == ("-3", "'+1+1")
