@@ -20,3 +20,23 @@ def test_the_preview_follows_what_is_typed(browser: Browser, site: Site):
     page.fill("#strike0", "580")
     expect(parts).to_contain_text("2.58 credit", timeout=10_000)
     context.close()
+
+
+def test_a_look_keeps_its_address_clean_and_the_button_sends_with_exits(
+    browser: Browser, site: Site
+):
+    context = browser.new_context()
+    site.sign_in(context, "pro")
+    page = context.new_page()
+    page.goto(f"{site.address}/trading/ticket/?account=1&shape=condor")
+    profit = page.locator("#t-take_profit")
+    expect(profit).to_be_hidden()
+    page.select_option("#t-exits", "bracket")
+    profit.fill("-1.50")
+    page.get_by_role("button", name="Look before sending").click()
+    expect(profit).to_have_value("-1.50")
+    assert "take_profit=-1.50" in page.url
+    assert "csrf" not in page.url
+    page.get_by_role("button", name="Send the order").click()
+    expect(page.locator("#group-h")).to_have_text("With its exits")
+    context.close()

@@ -14,11 +14,10 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from accounts.models import User
-from market.reach import reach_of
-from record import remote
+from market.reach import Reach, reach_of
 from record.access import READ
 from record.rest import IdempotentMixin
-from trading.desk import asking, opening, payloads, reading
+from trading.desk import asking, opening, payloads, reading, risking
 from trading.desk import serializers as shapes
 from trading.desk.bracket import exits_of, orders_of
 from trading.desk.grouped import group_payload
@@ -95,10 +94,12 @@ class AccountRisk(TradingMixin, APIView):
     def get(self, request: Request, account_id: int) -> Response:
         """Return value at risk over a day, a stress grid, Greeks by expiry, and the law assumed.
 
-        `figures` is null while something held has no price, which `unpriced` names.
+        `figures` is null while something held has no price, which `unpriced` names, and where
+        your plan sees quotes late, which `late` says.
         """
         account = own_account_or_404(request, account_id)
-        return Response(remote.call("trading.portfolio", account.pk, user_id=request.user.pk))
+        user = cast(User, request.user)
+        return Response(risking.portfolio_of(account, user.pk, reach_of(user)))
 
 
 class OrderList(TradingMixin, IdempotentMixin, generics.GenericAPIView[Order]):
@@ -114,7 +115,9 @@ class OrderList(TradingMixin, IdempotentMixin, generics.GenericAPIView[Order]):
     def get(self, request: Request) -> Response:
         """List your orders, newest first, by cursor."""
         page = self.paginate_queryset(reading.orders(request.user.pk, asked(request)))
-        return self.get_paginated_response([payloads.order_payload(one) for one in page or []])
+        reach = reach_of(request.user)
+        found = [payloads.order_payload(one, reach) for one in page or []]
+        return self.get_paginated_response(found)
 
     @extend_schema(
         operation_id="order_place", request=shapes.PlaceSerializer,
@@ -131,14 +134,14 @@ class OrderList(TradingMixin, IdempotentMixin, generics.GenericAPIView[Order]):
         sent.is_valid(raise_exception=True)
         given = sent.validated_data
         account = named_account(request, given["account"])
+        reach = reach_of(request.user)
         with refusals():
             intent = asking.intent_of(
                 given, intent_id=intent_id(request, given["intent_id"]), origin=origin(request),
-                marks=Marks(reach_of(request.user)),
+                marks=Marks(reach),
             )  # fmt: skip
-            return _placed(
-                asking.place(account, intent, actor=actor(request), exits=exits_of(given))
-            )
+            placed = asking.place(account, intent, actor=actor(request), exits=exits_of(given))
+        return _placed(placed, reach)
 
 
 class OrderPreview(TradingMixin, APIView):
@@ -167,9 +170,12 @@ class OrderPreview(TradingMixin, APIView):
             return Response(preview(account, intent, reach))
 
 
-def _placed(placed: Placed) -> Response:
+def _placed(placed: Placed, reach: Reach) -> Response:
     """Answer with an order that stands where it now stands."""
-    body = {**payloads.order_payload(placed.order), "group_orders": group_payload(placed.order)}
+    order = placed.order
+    body = {
+        **payloads.order_payload(order, reach), "group_orders": group_payload(order, reach)
+    }  # fmt: skip
     code = status.HTTP_201_CREATED if placed.fresh else status.HTTP_200_OK
     return Response(
         body, status=code, headers={"Location": reverse("api-order", args=[placed.order.pk])}
@@ -183,7 +189,9 @@ class OrderDetail(TradingMixin, APIView):
     def get(self, request: Request, order_id: int) -> Response:
         """Return an order of yours with all that was heard of it, its fills and its rules."""
         order = own_order_or_404(request, order_id)
-        return Response({**payloads.whole_order(order), "group_orders": group_payload(order)})
+        reach = reach_of(request.user)
+        body = payloads.whole_order(order, reach)
+        return Response({**body, "group_orders": group_payload(order, reach)})
 
 
 class OrderCancel(TradingMixin, IdempotentMixin, APIView):
@@ -195,7 +203,8 @@ class OrderCancel(TradingMixin, IdempotentMixin, APIView):
         order = order_to_change_or_404(request, order_id)
         with refusals():
             asking.cancel(order, actor=actor(request))
-        return Response(payloads.order_payload(own_order_or_404(request, order_id)))
+        after = own_order_or_404(request, order_id)
+        return Response(payloads.order_payload(after, reach_of(request.user)))
 
 
 class OrderReplace(TradingMixin, IdempotentMixin, APIView):
@@ -219,7 +228,8 @@ class OrderReplace(TradingMixin, IdempotentMixin, APIView):
                 order, given, intent_id=intent_id(request, given["intent_id"]),
                 origin=origin(request),
             )  # fmt: skip
-            return _placed(asking.replace(order, intent, actor=actor(request)))
+            placed = asking.replace(order, intent, actor=actor(request))
+        return _placed(placed, reach_of(request.user))
 
 
 class PositionList(TradingMixin, APIView):

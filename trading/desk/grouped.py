@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from market.reach import Reach
+from trading import late
 from trading.desk.payloads import Payload, order_payload
 from trading.models import Order
 from trading.orders.machine import FINAL, State
@@ -13,18 +15,19 @@ _SHOWN: Final = ("id", "role", "state", "kind", "quantity", "filled_quantity", "
                  "stop_price", "trail", "average_price", "legs", "open", "reason")  # fmt: skip
 
 
-def group_payload(order: Order) -> list[Payload]:
+def group_payload(order: Order, reach: Reach) -> list[Payload]:
     """Return the orders of an order's group in the order of their making; none without a group."""
     if order.group_id is None:
         return []
     rows = Order.objects.filter(group=order.group_id).order_by("pk")
     mine = list(rows.select_related("account", "decision", "replaced_by").prefetch_related("legs"))
-    return [_one(one, mine) for one in mine]
+    return [_one(one, mine, reach) for one in mine]
 
 
-def _one(order: Order, group: Sequence[Order]) -> Payload:
-    body = order_payload(order)
-    return {**{name: body[name] for name in _SHOWN}, "says": says(order, group)}
+def _one(order: Order, group: Sequence[Order], reach: Reach) -> Payload:
+    body = order_payload(order, reach)
+    told = late.words(says(order, group), order.decision.at, reach)
+    return {**{name: body[name] for name in _SHOWN}, "says": told}
 
 
 def says(order: Order, group: Sequence[Order]) -> str:

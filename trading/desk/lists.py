@@ -56,7 +56,9 @@ def orders(request: HttpRequest) -> HttpResponse:
     """Show orders by filter, newest first."""
     rows = reading.orders(person(request).pk, filter_of(request, timezone.now()))
     shown, place = _page(rows, whole(request, "before"))
-    context = {"orders": [payloads.order_payload(one) for one in shown], "states": STATES, **place}
+    reach = reach_of(request.user)
+    bodies = [payloads.order_payload(one, reach) for one in shown]
+    context = {"orders": bodies, "states": STATES, **place}
     return show(request, "orders", {**_filters(request, *ORDER_FILTERS), **context})
 
 
@@ -161,7 +163,8 @@ LEDGER_HEAD: Final = ("seq", "at", "clock", "kind", "source", "external_id", "re
 def orders_csv(request: HttpRequest) -> HttpResponseBase:
     """Return the orders of the current filter as CSV."""
     rows = reading.orders(person(request).pk, filter_of(request, timezone.now()))
-    bodies = (payloads.order_payload(one) for chunk in _chunks(rows) for one in chunk)
+    reach = reach_of(request.user)
+    bodies = (payloads.order_payload(one, reach) for chunk in _chunks(rows) for one in chunk)
     told = (
         {**body, "instruments": " ".join(f"{leg['ratio']}x{leg['symbol']}" for leg in body["legs"])}
         for body in bodies

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from market.reach import reach_of
 from record.access import entitled
 from trading.desk import asking, payloads
 from trading.desk.grouped import group_payload
@@ -21,6 +22,7 @@ from trading.ledger.book import LedgerError
 from trading.models import Order
 from trading.orders.intents import KINDS, TIMES
 from trading.orders.machine import FINAL, State
+from trading.orders.services import Placed
 
 PRICES: Final = {"limit_price": "Limit", "stop_price": "Stop", "trail": "Trail"}
 
@@ -35,7 +37,8 @@ def order(request: HttpRequest, order_id: int) -> HttpResponse:
 def _order(
     request: HttpRequest, found: Order, given: Mapping[str, str], faults: Mapping[str, str]
 ) -> HttpResponse:
-    body = payloads.whole_order(found)
+    reach = reach_of(request.user)
+    body = payloads.whole_order(found, reach)
     fields = [
         {"name": name, "label": PRICES[name], "value": given.get(name, body[name]),
          "fault": faults.get(name, "")}
@@ -43,7 +46,7 @@ def _order(
     ]  # fmt: skip
     context: dict[str, Any] = {
         "order": body,
-        "group": group_payload(found),
+        "group": group_payload(found, reach),
         "fields": fields,
         "given": {"quantity": body["quantity"], "time_in_force": found.time_in_force, **given},
         "new_intent": given.get("intent_id") or asking.new_intent_id(),
@@ -92,14 +95,15 @@ def replace(request: HttpRequest, order_id: int) -> HttpResponse:
         placed = asking.replace(found, intent, actor=actor_of(request))
     except LedgerError as error:
         return _order(request, found, given, {error.field: str(error)})
-    tell(request, placed.order, placed.decision.text)
+    tell(request, placed)
     return _to(placed.order.pk)
 
 
-def tell(request: HttpRequest, placed: Order, text: str) -> None:
+def tell(request: HttpRequest, placed: Placed) -> None:
     """Say what became of an order that was placed."""
-    if placed.state == State.REJECTED:
-        messages.error(request, f"Refused: {text}")
+    if placed.order.state == State.REJECTED:
+        said = payloads.decision_payload(placed.decision, reach_of(request.user))
+        messages.error(request, f"Refused: {said['text']}")
     else:
         messages.success(request, "The order is placed. It is sent as soon as its broker is ready.")
 

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from market.reach import Reach
+from trading import late
 from trading.desk import reading
 from trading.desk.clocks import clock_of
 from trading.desk.marks import Mark, Marks
 from trading.desk.reading import Line
-from trading.execution.selectors import state_of
+from trading.execution.selectors import Stand, state_of
 from trading.ledger import selectors as ledger
 from trading.ledger.book import ZERO, Held, plain, total
 from trading.models import Account, Fill, GateDecision, Order, OrderEvent, OrderLeg
@@ -49,7 +51,7 @@ def account_payload(account: Account, marks: Marks) -> Payload:
         "broker": account.broker,
         "currency": account.currency,
         "method": account.method,
-        "standing": {"state": stand.state.value, "reason": stand.reason, "since": iso(stand.since)},
+        "standing": standing_payload(stand, marks.reach),
         "equity": None if value is None else plain(total((now.cash, value))),
         "value": amount(value),
         "unrealised": amount(unrealised),
@@ -62,6 +64,15 @@ def account_payload(account: Account, marks: Marks) -> Payload:
         "positions": len(held),
         "open_orders": Order.objects.filter(account=account, state__in=sorted(OPEN)).count(),
         "created": iso(account.created),
+    }
+
+
+def standing_payload(stand: Stand, reach: Reach) -> Payload:
+    """Return where an account stands and why."""
+    return {
+        "state": stand.state.value,
+        "reason": late.words(stand.reason, stand.since, reach),
+        "since": iso(stand.since),
     }
 
 
@@ -106,9 +117,11 @@ def _rounded(value: Decimal) -> Decimal:
     return value.quantize(Decimal("0.000001"))
 
 
-def order_payload(order: Order) -> Payload:
+def order_payload(order: Order, reach: Reach) -> Payload:
     """Return an order with its legs and what the gate said of it."""
     legs = list(order.legs.all())
+    said = decision_payload(order.decision, reach)
+    by_quotes = order.limit_price is None and late.held(order.decision.at, reach)
     after = getattr(order, "replaced_by", None)
     return {
         "id": order.pk,
@@ -117,7 +130,7 @@ def order_payload(order: Order) -> Payload:
         "intent_id": order.intent_id,
         "origin": order.origin,
         "state": order.state,
-        "reason": order.reason,
+        "reason": late.words(order.reason, order.decision.at, reach),
         "open": order.state not in FINAL,
         "kind": order.kind,
         "time_in_force": order.time_in_force,
@@ -128,14 +141,14 @@ def order_payload(order: Order) -> Payload:
         "filled_quantity": plain(order.filled_quantity),
         "average_price": amount(average_price(legs)),
         "excess": plain(order.excess),
-        "held": plain(order.held),
+        "held": None if by_quotes else plain(order.held),
         "legs": [_leg(one) for one in legs],
         "group": order.group_id,
         "role": order.role,
         "replaces": order.replaces_id,
         "replaced_by": None if after is None else after.pk,
         "venue_order_id": order.venue_order_id,
-        "decision": decision_payload(order.decision),
+        "decision": said,
         "created": iso(order.created),
     }
 
@@ -162,9 +175,9 @@ def _leg(leg: OrderLeg) -> Payload:
     }
 
 
-def decision_payload(one: GateDecision) -> Payload:
+def decision_payload(one: GateDecision, reach: Reach) -> Payload:
     """Return what the gate said: the rule, what it compared, and why."""
-    return {
+    told = {
         "allowed": one.allowed,
         "rule": one.rule,
         "text": one.text,
@@ -172,9 +185,10 @@ def decision_payload(one: GateDecision) -> Payload:
         "limit": one.limit,
         "at": iso(one.at),
     }
+    return late.decision(told, one.at, reach)
 
 
-def event_payload(one: OrderEvent) -> Payload:
+def event_payload(one: OrderEvent, reach: Reach) -> Payload:
     """Return what was heard of an order or done with it."""
     return {
         "kind": one.kind,
@@ -183,20 +197,20 @@ def event_payload(one: OrderEvent) -> Payload:
         "clock": clock_of(one.source),
         "heard_at": iso(one.heard_at),
         "state": one.state,
-        "alert": one.alert,
-        "reason": str(one.body.get("reason", "")),
+        "alert": late.words(one.alert, one.heard_at, reach),
+        "reason": late.words(str(one.body.get("reason", "")), one.heard_at, reach),
     }
 
 
-def whole_order(order: Order) -> Payload:
+def whole_order(order: Order, reach: Reach) -> Payload:
     """Return an order with its events, oldest first, its fills and the rules of its decision."""
     fills = list(order.fills.select_related("account", "entry").order_by("pk"))
     names = order.client_ids.order_by("attempt").values_list("text", flat=True)
     return {
-        **order_payload(order),
-        "rules": list(order.decision.facts.get("rules", [])),
+        **order_payload(order, reach),
+        "rules": late.rules(order.decision.facts.get("rules", []), order.decision.at, reach),
         "client_order_ids": list(names),
-        "events": [event_payload(one) for one in order.events.order_by("pk")],
+        "events": [event_payload(one, reach) for one in order.events.order_by("pk")],
         "fills": fill_payloads(fills),
     }
 

@@ -7,14 +7,16 @@ from typing import Any, Final
 
 from market import occ
 from market.reach import Reach
+from trading import late
 from trading.desk.marks import Marks
 from trading.desk.payloads import Payload, amount
 from trading.desk.payoff import Part, Payoff, payoff
 from trading.ledger.book import ZERO, plain
 from trading.models import Account
+from trading.orders.gate import Verdict
 from trading.orders.intents import Intent, Leg
 from trading.risk import gate
-from trading.risk.findings import MissingError
+from trading.risk.findings import Answer, MissingError
 from trading.risk.gate import Judged
 
 _CENT: Final = Decimal("0.01")
@@ -26,7 +28,8 @@ GREEKS: Final = ("delta", "gamma", "vega", "theta")
 def preview(account: Account, intent: Intent, reach: Reach) -> Payload:
     """Return what the gate would say of an order now, and its figures. Nothing is stored.
 
-    Greeks and costs follow from the live market; who sees it late is not told them.
+    Greeks and costs follow from the live market, and so does what some rules compare; who sees it
+    late is not told them.
 
     Raises
     ------
@@ -38,24 +41,22 @@ def preview(account: Account, intent: Intent, reach: Reach) -> Payload:
     live = not reach.delay_s
     return {
         "allowed": verdict.allowed,
-        "rule": verdict.rule,
-        "text": verdict.text,
-        "value": verdict.value,
-        "limit": verdict.limit,
-        "warnings": judged.warnings,
-        "refusals": [
-            {"rule": one.rule, "text": one.answer.text, "value": one.answer.value,
-             "limit": one.answer.limit}
-            for one in judged.refusals
-        ],
-        "rules": verdict.facts.get("rules", []),
-        "hold": plain(verdict.hold),
+        **_said(verdict.rule, verdict, reach),
+        "warnings": [late.words(one, None, reach) for one in judged.warnings],
+        "refusals": [_said(one.rule, one.answer, reach) for one in judged.refusals],
+        "rules": late.rules(verdict.facts.get("rules", []), None, reach),
+        "hold": plain(verdict.hold) if live or intent.limit_price is not None else None,
         "opening": bool(judged.facts.opening),
         "live": live,
         **{name: _figure(judged, name) if live else None for name in ("cost", "fees", "loss")},
         "unlimited": live and _is_unlimited(judged),
         "greeks": _greeks(judged) if live else None,
     }  # fmt: skip
+
+
+def _said(rule: str, said: Verdict | Answer, reach: Reach) -> Payload:
+    told = {"rule": rule, "text": said.text, "value": said.value, "limit": said.limit}
+    return late.decision(told, None, reach)
 
 
 def _figure(judged: Judged, name: str) -> str | None:

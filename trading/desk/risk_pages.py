@@ -13,9 +13,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts import second_factor
 from accounts.visitors import person
+from market.reach import reach_of
 from record import remote
 from record.access import entitled
 from trading.desk import reading, risking, stopping
+from trading.desk.marks import Marks
 from trading.desk.pages import actor_of, own_account, show
 from trading.desk.rest import PAPER
 from trading.desk.views import number
@@ -42,12 +44,13 @@ def _risk(
     user = person(request)
     operator = stopping.is_operator(request)
     switches = stopping.set_switches(user, operator=operator)
+    marks = Marks(reach_of(user))
     context = {
         "choices": stopping.choices(user, operator=operator),
         "switches": switches,
         "channel": f"{orders_of(user.pk)} {channel_of(user.pk)} {EVERYONE}",
         "halted": any(one["state"] == "halted" for one in switches),
-        "books": [risking.book_payload(one) for one in reading.accounts_of(user.pk)],
+        "books": [risking.book_payload(one, marks) for one in reading.accounts_of(user.pk)],
         "stop": STOP,
         "go": GO,
         "given": given,
@@ -64,7 +67,7 @@ def portfolio(request: HttpRequest, account_id: int) -> HttpResponse:
     found = own_account(request, account_id)
     context: dict[str, Any] = {"account": found, "body": None, "away": False}
     try:
-        context["body"] = remote.call("trading.portfolio", found.pk, user_id=person(request).pk)
+        context["body"] = risking.portfolio_of(found, person(request).pk, reach_of(request.user))
     except (remote.Unavailable, remote.RemoteError):
         context["away"] = True
     return show(request, "portfolio", {**context, "channel": ""})

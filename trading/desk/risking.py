@@ -7,7 +7,11 @@ from typing import Final
 
 from django.db import transaction
 
-from trading.desk.payloads import Payload, amount, iso
+from market.reach import Reach
+from record import remote
+from trading import late
+from trading.desk.marks import Marks
+from trading.desk.payloads import Payload, account_payload, amount, iso, standing_payload
 from trading.execution.selectors import state_of
 from trading.ledger.book import plain
 from trading.ledger.services import lock
@@ -40,12 +44,15 @@ NAMES: Final = {
 """Each limit in words; shares are of equity, or of what the words name."""
 
 
-def book_payload(account: Account) -> Payload:
+def book_payload(account: Account, marks: Marks) -> Payload:
     """Return an account's day, standing, open breakers and limits."""
     with transaction.atomic():
         book = gather.book_of(lock(account.pk))
     stand = state_of(account.pk)
-    day, equity = book.day, book.equity
+    day, equity = book.day, amount(book.equity)
+    reach = marks.reach
+    if late.held(None, reach):  # the worth at the quotes that the plan lets see, and no more
+        day, equity = None, account_payload(account, marks)["equity"]
     lost = None
     if day is not None and day.first > 0:
         lost = max(-day.profit / day.first, Decimal(0))
@@ -53,8 +60,9 @@ def book_payload(account: Account) -> Payload:
         "id": account.pk,
         "name": account.name,
         "mode": account.mode,
-        "standing": {"state": stand.state.value, "reason": stand.reason, "since": iso(stand.since)},
-        "equity": amount(equity),
+        "standing": standing_payload(stand, reach),
+        "equity": equity,
+        "late": late.why(reach) if late.held(None, reach) else "",
         "day_profit": None if day is None else plain(day.profit.quantize(Decimal("0.01"))),
         "meters": [
             _meter("Loss of the day", lost, book.limits.halt_loss, book.limits.reduce_loss),
@@ -65,11 +73,18 @@ def book_payload(account: Account) -> Payload:
         ],
         "breakers": [
             {"what": one.what, "state": one.state, "lets": one.get_state_display(),
-             "reason": one.reason, "until": iso(one.until)}
+             "reason": late.words(one.reason, one.opened_at, reach), "until": iso(one.until)}
             for one in Breaker.objects.filter(account=account).exclude(state=Breaker.State.CLOSED)
         ],
         "limits": _limits(account, book.limits),
     }  # fmt: skip
+
+
+def portfolio_of(account: Account, user_id: int, reach: Reach) -> Payload:
+    """Return what an account may lose; it follows from quotes of now, or it is not told."""
+    if late.held(None, reach):
+        return {"account": account.pk, "unpriced": [], "figures": None, "late": late.why(reach)}
+    return {**remote.call("trading.portfolio", account.pk, user_id=user_id), "late": ""}
 
 
 def _meter(name: str, value: Decimal | None, end: Decimal, warn: Decimal) -> Payload:

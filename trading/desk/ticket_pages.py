@@ -200,5 +200,5 @@ def send(request: HttpRequest) -> HttpResponse:
         )
     except LedgerError as error:
         return _form(request, asked, account, marks, {ticket.field_of(error.field): str(error)})
-    tell(request, placed.order, placed.decision.text)
+    tell(request, placed)
     return HttpResponseRedirect(reverse("trading:order", args=[placed.order.pk]))

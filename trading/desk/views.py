@@ -106,7 +106,7 @@ def _account(request: HttpRequest, found: Account, fault: str) -> HttpResponse:
     context = {
         "account": payloads.account_payload(found, marks),
         "positions": payloads.position_payloads([found], marks),
-        "orders": [payloads.order_payload(one) for one in working[:RECENT]],
+        "orders": [payloads.order_payload(one, marks.reach) for one in working[:RECENT]],
         "fills": payloads.fill_payloads(
             list(reading.fills(user.pk, Filter(account=found.pk))[:RECENT])
         ),

@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from accounts.keys.verifying import Grant
 from accounts.models import User
+from market.reach import reach_of
 from record.access import SAFE_METHODS, TRADE
 from record.rest import IdempotentMixin
 from tools_app.api import one_of
@@ -87,6 +88,10 @@ def actor(request: Request) -> str:
     return f"key {grant.key_id}" if isinstance(grant, Grant) else f"user {request.user.pk}"
 
 
+def _told(request: Request, strategy: Strategy) -> dict[str, Any]:
+    return selectors.as_json(strategy, reach_of(request.user))
+
+
 class CreateSerializer(serializers.Serializer[Any]):
     """A strategy to make."""
 
@@ -116,7 +121,9 @@ class StrategyList(StrategyMixin, IdempotentMixin, generics.GenericAPIView[Strat
     def get(self, request: Request) -> Response:
         """List your strategies, newest first, by cursor."""
         page = self.paginate_queryset(selectors.own(cast(User, request.user)))
-        return self.get_paginated_response([selectors.as_json(one) for one in page or []])
+        reach = reach_of(request.user)
+        found = [selectors.as_json(one, reach) for one in page or []]
+        return self.get_paginated_response(found)
 
     @extend_schema(
         operation_id="strategy_create", request=CreateSerializer,
@@ -134,7 +141,7 @@ class StrategyList(StrategyMixin, IdempotentMixin, generics.GenericAPIView[Strat
             )  # fmt: skip
         code = status.HTTP_201_CREATED if fresh else status.HTTP_200_OK
         where = reverse("api-strategy", args=[strategy.pk])
-        return Response(selectors.as_json(strategy), status=code, headers={"Location": where})
+        return Response(_told(request, strategy), status=code, headers={"Location": where})
 
 
 class StrategyDetail(StrategyMixin, IdempotentMixin, APIView):
@@ -143,7 +150,7 @@ class StrategyDetail(StrategyMixin, IdempotentMixin, APIView):
     @extend_schema(operation_id="strategy", responses={200: OBJECT})
     def get(self, request: Request, strategy_id: int) -> Response:
         """Return a strategy of yours with its configuration, its open trade and its record."""
-        return Response(selectors.as_json(own_or_404(request, strategy_id)))
+        return Response(_told(request, own_or_404(request, strategy_id)))
 
     @extend_schema(operation_id="strategy_step", request=StepSerializer, responses={200: OBJECT})
     def post(self, request: Request, strategy_id: int) -> Response:
@@ -153,7 +160,7 @@ class StrategyDetail(StrategyMixin, IdempotentMixin, APIView):
         asked.is_valid(raise_exception=True)
         with refusals():
             STEPS[asked.validated_data["do"]](strategy.pk, actor=actor(request))
-        return Response(selectors.as_json(own_or_404(request, strategy_id)))
+        return Response(_told(request, own_or_404(request, strategy_id)))
 
     @extend_schema(
         operation_id="strategy_configure", request=ConfigSerializer,
@@ -169,7 +176,7 @@ class StrategyDetail(StrategyMixin, IdempotentMixin, APIView):
                 strategy.pk, given=asked.validated_data["config"], actor=actor(request)
             )
         code = status.HTTP_201_CREATED if fresh else status.HTTP_200_OK
-        return Response(selectors.as_json(own_or_404(request, strategy_id)), status=code)
+        return Response(_told(request, own_or_404(request, strategy_id)), status=code)
 
 
 class DecisionSerializer(serializers.BaseSerializer[StrategyDecision]):
@@ -177,7 +184,7 @@ class DecisionSerializer(serializers.BaseSerializer[StrategyDecision]):
 
     def to_representation(self, instance: StrategyDecision) -> Any:
         """Return the decision's body."""
-        return selectors.decision_json(instance)
+        return selectors.decision_json(instance, reach_of(self.context["request"].user))
 
 
 class StrategyDecisions(StrategyMixin, generics.ListAPIView[StrategyDecision]):

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from accounts.models import User
+from market.reach import Reach
 from record.canonical import loads
+from trading import late
 from trading.ledger.book import ZERO, plain, total
 from trading.models import Fill, Order, Strategy, StrategyDecision, StrategyTrade
 from trading.strategies import config, holding, hooks
@@ -74,7 +76,7 @@ def record(strategy: Strategy) -> Record:
     return Record(len(results), sum(one > ZERO for one in results), total(results))
 
 
-def as_json(strategy: Strategy) -> dict[str, Any]:
+def as_json(strategy: Strategy, reach: Reach) -> dict[str, Any]:
     """Return a strategy as REST tells it."""
     version, trade = newest(strategy), _open(strategy)
     made = record(strategy)
@@ -88,7 +90,7 @@ def as_json(strategy: Strategy) -> dict[str, Any]:
         "version": version.number,
         "config_hash": version.config_hash,
         "config": loads(version.text),
-        "trade": None if trade is None else trade_json(trade),
+        "trade": None if trade is None else trade_json(trade, reach),
         "record": {"trades": made.trades, "won": made.won, "result": plain(made.result)},
         "page": hooks.record_of(strategy),
     }
@@ -99,9 +101,13 @@ def _open(strategy: Strategy) -> StrategyTrade | None:
     return rows.select_related("entry", "strategy").first()
 
 
-def trade_json(trade: StrategyTrade) -> dict[str, Any]:
-    """Return a trade as REST tells it; `now` and `best` are shares of what it can lose."""
+def trade_json(trade: StrategyTrade, reach: Reach) -> dict[str, Any]:
+    """Return a trade as REST tells it; `now` and `best` are shares of what it can lose.
+
+    While it is open they follow from quotes of now, and are null to who sees those late.
+    """
     stand = holding.standing(trade)
+    marked = trade.ended_at is not None or not late.held(None, reach)
     return {
         "number": trade.number,
         "reading": trade.reading,
@@ -109,8 +115,8 @@ def trade_json(trade: StrategyTrade) -> dict[str, Any]:
         "legs": [{"symbol": symbol, "ratio": ratio} for symbol, ratio, _ in trade.legs],
         "units": plain(stand.bought),
         "held": plain(stand.held),
-        "now": trade.now,
-        "best": trade.best,
+        "now": trade.now if marked else None,
+        "best": trade.best if marked else None,
         "entered_at": None if trade.entered_at is None else trade.entered_at.isoformat(),
         "ended_at": None if trade.ended_at is None else trade.ended_at.isoformat(),
         "rule": trade.rule,
@@ -119,20 +125,24 @@ def trade_json(trade: StrategyTrade) -> dict[str, Any]:
     }
 
 
-def decision_json(one: StrategyDecision) -> dict[str, Any]:
-    """Return a decision as REST tells it, with what the gate said of its order."""
+def decision_json(one: StrategyDecision, reach: Reach) -> dict[str, Any]:
+    """Return a decision as REST tells it, with what the gate said of its order.
+
+    What it saw are quotes of its row: who sees those late has them late.
+    """
     gate = None
     if one.order is not None:
         said = one.order.decision
         gate = {"allowed": said.allowed, "rule": said.rule, "text": said.text,
                 "value": said.value, "limit": said.limit}  # fmt: skip
+        gate = late.decision(gate, said.at, reach)
     return {
         "id": one.pk,
         "at": one.at.isoformat(),
         "kind": one.kind,
         "taken": one.taken,
-        "reasons": one.reasons,
-        "seen": one.seen,
+        "reasons": [late.words(text, one.made_at, reach) for text in one.reasons],
+        "seen": None if late.held(one.made_at, reach) else one.seen,
         "version": one.version.number,
         "trade": None if one.trade is None else one.trade.number,
         "order": one.order_id,

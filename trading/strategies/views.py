@@ -20,6 +20,7 @@ from accounts.entitlements import limits_of
 from accounts.models import User
 from accounts.visitors import person
 from market.models import FeedRun
+from market.reach import Reach, reach_of
 from record.access import entitled
 from tools_app.registry import catalogue
 from trading.brokers.paper.services import open_paper_account
@@ -46,12 +47,13 @@ def _overview(
     request: HttpRequest, given: Mapping[str, str], tools: list[str], faults: Mapping[str, str]
 ) -> HttpResponse:
     user = person(request)
+    reach = reach_of(user)
     rows = list(selectors.own(user))
     used = sum(one.state != Strategy.State.ENDED for one in rows)
     opened = services.tools_of(user)
     context = {
         "page": "strategies",
-        "rows": [{"strategy": one, **selectors.as_json(one)} for one in rows],
+        "rows": [{"strategy": one, **selectors.as_json(one, reach)} for one in rows],
         "used": used,
         "most": limits_of(user).bots,
         "given": given,
@@ -139,14 +141,17 @@ def strategy(request: HttpRequest, strategy_id: int) -> HttpResponse:
 def _page(request: HttpRequest, found: Strategy, given: str | None, fault: str) -> HttpResponse:
     wanted = request.GET.get("taken", "")
     taken = {"yes": True, "no": False}.get(wanted)
-    body = selectors.as_json(found)
+    reach = reach_of(request.user)
+    body = selectors.as_json(found, reach)
     rows = selectors.decisions(found, taken=taken)
     context = {
         "page": "strategies",
         "strategy": found,
         "body": body,
-        "trades": [selectors.trade_json(one) for one in selectors.ended(found)[:SHOWN_TRADES]],
-        "decisions": [_decision(one) for one in rows[:SHOWN]],
+        "trades": [
+            selectors.trade_json(one, reach) for one in selectors.ended(found)[:SHOWN_TRADES]
+        ],
+        "decisions": [_decision(one, reach) for one in rows[:SHOWN]],
         "taken": wanted if taken is not None else "",
         "record_page": hooks.record_of(found),
         "config": given or json.dumps(body["config"], indent=2),
@@ -161,8 +166,8 @@ def _page(request: HttpRequest, found: Strategy, given: str | None, fault: str) 
     return response
 
 
-def _decision(one: Any) -> dict[str, Any]:
-    return {**selectors.decision_json(one), "time": one.at, "says": one.get_kind_display()}
+def _decision(one: Any, reach: Reach) -> dict[str, Any]:
+    return {**selectors.decision_json(one, reach), "time": one.at, "says": one.get_kind_display()}
 
 
 @require_POST

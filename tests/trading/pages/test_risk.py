@@ -12,9 +12,11 @@ from django.utils import timezone
 
 from accounts.keys import services as keys
 from accounts.models import User
+from market.reach import WHOLE
 from trading.brokers import connections
 from trading.brokers.protocol import BrokerError, RejectedError, VenueAccount
 from trading.desk import risking
+from trading.desk.marks import Marks
 from trading.execution import services as execution
 from trading.execution.selectors import state_of
 from trading.execution.states import Standing
@@ -227,7 +229,7 @@ def test_real_money_goes_on_by_a_second_factor_just_now(web, ana, live):
 # --- limits -------------------------------------------------------------------------------------
 def test_every_limit_has_words(account):
     assert set(risking.NAMES) == set(limits.TABLE)
-    body = risking.book_payload(account)
+    body = risking.book_payload(account, Marks(WHOLE))
     assert [one["name"] for one in body["limits"]] == list(risking.NAMES)
     assert body["equity"] == "100000"
 

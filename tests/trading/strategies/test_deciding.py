@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from django.db import ProgrammingError, transaction
 
+from market.reach import WHOLE
 from tests.trading.strategies.conftest import TOOL, decide, kinds, serve, trade_of
 from trading.audit import differences
 from trading.ledger import selectors as ledger
@@ -138,7 +139,7 @@ def test_what_the_gate_refuses_is_kept_with_its_word(market, make):
     gate.register(before)
     assert (decision.kind, decision.taken, decision.trade) == ("enter", False, None)
     assert decision.reasons[0] == "The risk gate refused it: Not now."
-    assert selectors.decision_json(decision)["gate"]["rule"] == "session"
+    assert selectors.decision_json(decision, WHOLE)["gate"]["rule"] == "session"
     market.goes(506.5)
     assert decide(strategy).taken
 

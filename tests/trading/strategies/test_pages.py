@@ -156,3 +156,28 @@ def test_the_demo_has_a_strategy_once_its_simulator_has_begun(market, db):
     services.end(made.pk, actor="user 1")
     assert demo.seed().state == "ended"
     assert Strategy.objects.count() == 1
+
+
+def test_who_sees_the_market_late_is_told_what_was_decided_and_no_quote(
+    client, account, market, make, ana
+):
+    strategy = make()
+    entered(market, strategy)
+    market.goes(506.0)
+    decide(strategy)
+    page, address = f"/strategies/{strategy.pk}/", f"/api/v1/strategies/{strategy.pk}"
+
+    def told() -> tuple[dict, list[dict]]:
+        return client.get(address).json(), client.get(f"{address}/decisions").json()["results"]
+
+    body, decisions = told()
+    assert body["trade"]["best"] is not None
+    assert all(one["seen"] for one in decisions)
+    ana.plan = "free"
+    ana.save()
+    body, decisions = told()
+    assert (body["trade"]["now"], body["trade"]["best"]) == (None, None)
+    assert {one["seen"] for one in decisions} == {None}
+    assert [one["kind"] for one in decisions if one["gate"]] == ["enter"]
+    assert client.get("/api/v1/strategies").json()["results"] == [body]
+    assert "told 15 min late" in client.get(page).content.decode()
