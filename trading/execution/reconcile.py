@@ -29,6 +29,7 @@ from trading.ledger.services import Source
 from trading.models import Account, AccountState, ClientOrderId, JournalEntry, Order, OrderEvent
 from trading.orders.machine import OPEN
 from trading.orders.services import HOUSE
+from trading.orders.venue import Event
 from trading.scopes import underlying
 
 log = structlog.get_logger(__name__)
@@ -106,11 +107,18 @@ def listen_again(session: Session, told: Pass, not_again: frozenset[str]) -> Non
     outlet, start = session.outlet, since(session)
     orders = outlet.orders(start)
     events = [event for one in orders for event in one.news] + list(outlet.executions(start))
+    known = AccountState.objects.get(pk=session.account_id).known_from
+    events = [one for one in events if not _in_opening(one, known)]
     for event in hearing.fresh_of(session.account_id, outlet.name, events):
         _note(session, told, hearing.hear(session.account_id, event))
     for heard in hearing.book(session.account_id, outlet.name, outlet.activities(start)):
         _note(session, told, heard)
     _missing(session, told, {one.client_order_id for one in orders}, not_again)
+
+
+def _in_opening(event: Event, known: dt.datetime | None) -> bool:
+    """Return whether a fill was before this house knew the account: its opening holds it."""
+    return event.execution is not None and known is not None and event.at < known
 
 
 def _note(session: Session, told: Pass, heard: hearing.Heard) -> None:

@@ -132,11 +132,28 @@ def test_orders_go_out_and_end_the_same_with_and_without_faults(account, venue, 
     )
 
 
+def by_hand(venue: Alpaca | Tradier) -> None:
+    """Buy at the broker itself."""
+    venue.venue.submit({"symbol": "SPY", "qty": "5", "side": "buy", "type": "limit",
+                        "limit_price": "101", "time_in_force": "day"})  # fmt: skip
+
+
+def test_trades_before_this_house_knew_the_account_are_in_its_opening(venue, request):
+    """Today's, which the broker still lists: they are no news of nobody's order."""
+    by_hand(venue)
+    time.sleep(0.1)
+    account = request.getfixturevalue("account")
+    request.getfixturevalue("running")
+    ended = (Standing.LIVE, Standing.REDUCING, Standing.HALTED)
+    eventually(lambda: state_of(account.pk).state in ended, 30)
+    assert state_of(account.pk).state == Standing.LIVE, state_of(account.pk).reason
+    prove(account, venue)
+
+
 def test_a_trade_past_this_house_halts_the_account(account, venue, running):
     """Somebody trades at the broker itself: no order here says why."""
     eventually(lambda: state_of(account.pk).state == Standing.LIVE, 30)
-    venue.venue.submit({"symbol": "SPY", "qty": "5", "side": "buy", "type": "limit",
-                        "limit_price": "101", "time_in_force": "day"})  # fmt: skip
+    by_hand(venue)
     eventually(lambda: state_of(account.pk).state == Standing.HALTED, 60)
     assert "SPY at 100.1 for no order of this account here" in state_of(account.pk).reason
     eventually(lambda: selectors.positions(account), 10)
