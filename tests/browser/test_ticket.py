@@ -19,6 +19,10 @@ def test_the_preview_follows_what_is_typed(browser: Browser, site: Site):
     expect(parts).to_contain_text("3.32 credit")
     page.fill("#strike0", "580")
     expect(parts).to_contain_text("2.58 credit", timeout=10_000)
+    page.get_by_role("button", name="Take it as the limit").click()
+    expect(page.get_by_label("Limit", exact=True)).to_have_value("-2.58")
+    expect(page.locator("#strike0")).to_have_value("580")
+    expect(page.get_by_role("button", name="Take it as the limit")).to_have_count(0)
     context.close()
 
 

@@ -27,7 +27,7 @@ from trading.desk.ticket import Ticket
 from trading.ledger.book import LedgerError
 from trading.models import Account
 from trading.orders import ticks
-from trading.orders.intents import KINDS, TIMES, Intent
+from trading.orders.intents import KINDS, TIMES, Intent, Leg
 
 _NEAR: Final = 40
 """Strikes that are offered around the spot."""
@@ -71,9 +71,12 @@ def _price(asked: Ticket, marks: Marks) -> None:
         legs = asking.legs_of(ticket.wanted(asked, marks)["legs"], marks)
     except LedgerError:
         return
-    middle, _ = preview.net(legs, marks)
-    if middle is not None:
-        asked.fields["limit_price"] = f"{ticks.nearest(legs, middle):f}"
+    asked.fields["limit_price"] = _middle(legs, preview.net(legs, marks)[0])
+
+
+def _middle(legs: tuple[Leg, ...], middle: Decimal | None) -> str:
+    """Return the middle as a limit that may be sent, "" without one."""
+    return "" if middle is None else f"{ticks.nearest(legs, middle):f}"
 
 
 def _form(
@@ -175,6 +178,7 @@ def _look(asked: Ticket, account: Account, marks: Marks) -> dict[str, Any]:
     return {
         "preview": told,
         "middle": payloads.amount(middle),
+        "limit_at_middle": "" if intent.limit_price is None else _middle(intent.legs, middle),
         "far": payloads.amount(far),
         "several": len(intent.legs) > 1,
         "delayed_s": marks.of(asked.fields["underlying"]).delayed_s,
