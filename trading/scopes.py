@@ -27,8 +27,8 @@ _OCC: Final = re.compile(r"([A-Z0-9.]{1,6})\d{6}[CP]\d{8}")
 
 
 def named(kind: str, target: str) -> Scope:
-    """Return the scope that somebody names; a symbol in small letters is the same symbol."""
-    return Scope(kind, target.strip().upper() if kind == "symbol" else target)
+    """Return the scope that somebody names; small letters are the same symbol, BRK.B is BRKB."""
+    return Scope(kind, target.strip().upper().replace(".", "") if kind == "symbol" else target)
 
 
 def root(symbol: str) -> str:
@@ -43,10 +43,12 @@ def underlying(symbol: str) -> str:
     return occ.rule(name).underlying if name else symbol
 
 
-def options_on(target: str) -> str:
-    """Return the pattern of the options that a symbol's scope holds: of all its roots."""
+def held_by(target: str) -> str:
+    """Return the pattern of what a symbol's scope holds: its shares, the options of its roots."""
     roots = {target} | {root for root, one in occ.ROOTS.items() if one.underlying == target}
-    return f"^({'|'.join(map(re.escape, sorted(roots)))})[0-9]?[0-9]{{6}}[CP][0-9]{{8}}$"
+    shares = "[.]?".join(map(re.escape, target))
+    options = f"({'|'.join(map(re.escape, sorted(roots)))})[0-9]?[0-9]{{6}}[CP][0-9]{{8}}"
+    return f"^({shares}|{options})$"
 
 
 def of_order(
@@ -74,5 +76,9 @@ def of_order(
 
 
 def _names(symbol: str) -> set[str]:
-    """Return the symbols whose scopes hold an instrument: what it is on, and its root's."""
-    return {underlying(symbol), root(symbol) or symbol}
+    """Return the symbols whose scopes hold an instrument: what it is on, and its root's.
+
+    Roots have no dot: options on BRK.B are of the root BRKB, so its shares are in both.
+    """
+    name = root(symbol)
+    return {underlying(symbol), name} if name else {symbol, symbol.replace(".", "")}

@@ -20,7 +20,7 @@ from trading.execution import services
 from trading.execution.executor import Executor
 from trading.execution.states import Standing
 from trading.models import AccountState, Switch, SwitchChange
-from trading.scopes import EVERYTHING, Scope, of_order, underlying
+from trading.scopes import EVERYTHING, Scope, named, of_order, underlying
 from trading.switches import flags, press
 from trading.switches import services as switches
 from trading.switches.latch import Latch, LatchError
@@ -108,7 +108,7 @@ def test_an_order_is_in_every_scope_from_the_widest():
     assert underlying("SPY261218C00500000") == "SPY"
     found = of_order(3, 5, "bot:7", ["SPY261218C00500000", "SPY", "BRK.B"])
     assert [str(one) for one in found] == [
-        "global", "user:3", "account:5", "bot:7", "symbol:BRK.B", "symbol:SPY",
+        "global", "user:3", "account:5", "bot:7", "symbol:BRK.B", "symbol:BRKB", "symbol:SPY",
     ]  # fmt: skip
     assert [str(one) for one in of_order(None, 5, "user", [])] == ["global", "account:5"]
 
@@ -199,6 +199,19 @@ def test_a_scope_holds_what_is_in_it(desk: Desk, new_desk, scope, stopped):
     assert found == stopped
     whole = kind in ("account", "user")
     assert (desk.standing == Standing.HALTED) == whole
+
+
+@real
+def test_a_class_of_shares_is_one_with_its_options_whose_root_has_no_dot(desk: Desk):
+    desk.live()
+    sent(desk, "shares", symbol="BRK.B")
+    sent(desk, "option", symbol="BRKB261218C00500000", price="3")
+    sent(desk, "other", symbol="BRKX")
+    press.press(named("symbol", "brk.b"), actor="user 1", reason="test")
+    desk.place("again", symbol="BRKB261218C00500000", price="3")
+    desk.turn(5)
+    states = [desk.order(one).state for one in ("shares", "option", "other", "again")]
+    assert states == ["canceled", "canceled", "accepted", "pending"]
 
 
 @real

@@ -14,14 +14,14 @@ import redis
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from trading.execution import services as standing
 from trading.execution.states import Standing
 from trading.models import Account, AccountState, Order
 from trading.orders import services as orders
 from trading.orders.machine import OPEN
-from trading.scopes import EVERYTHING, Scope, options_on
+from trading.scopes import EVERYTHING, Scope, held_by
 from trading.switches import flags, services
 from trading.switches.latch import Latch, LatchError
 from trading.switches.models import SwitchState
@@ -173,8 +173,8 @@ def open_orders(scope: Scope) -> QuerySet[Order]:
     """Return the open orders of a scope, oldest first."""
     rows = Order.objects.filter(state__in=sorted(OPEN)).order_by("account_id", "pk")
     if scope.kind == "symbol":
-        on = Q(legs__symbol=scope.id) | Q(legs__symbol__regex=options_on(scope.id))
-        return rows.filter(pk__in=Order.objects.filter(on).values("pk"))
+        held = Order.objects.filter(legs__symbol__regex=held_by(scope.id))
+        return rows.filter(pk__in=held.values("pk"))
     if scope.kind in ("bot", "strategy"):
         return rows.filter(origin=str(scope))
     return rows.filter(account__in=accounts_in(scope))
