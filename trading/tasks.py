@@ -13,7 +13,7 @@ from record.locks import alone
 from record.tasks import PulseTask, UserTask
 from trading.brokers.paper import engine, following
 from trading.models import Account
-from trading.risk import breakers, telling
+from trading.risk import breakers, telling, warning
 from trading.risk.portfolio import portfolio_body
 from trading.strategies import deciding, demo
 from trading.strategies import following as strategies
@@ -80,6 +80,14 @@ def watch_risk() -> None:
             breakers.watch_all()
         else:
             log.warning("watch_risk_still_runs")
+
+
+@shared_task(name="trading.warn_of_expiries", base=StepTask, entitlement=SYSTEM, expires=20)
+def warn_of_expiries() -> None:
+    """Warn owners of what ends soon, each warning once; while one looks, the next does not."""
+    with alone("trading.warn_of_expiries") as first:
+        if first:
+            warning.warn_all()
 
 
 @shared_task(name="trading.tell_risk", base=PulseTask, entitlement=SYSTEM)

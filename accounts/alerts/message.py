@@ -146,6 +146,18 @@ def of_test(key: str, name: str, *, site: str = "") -> Message:
     )
 
 
+def of_warning(key: str, given: Payload, *, site: str = "") -> Message:
+    """Return the message that warns of what somebody holds."""
+    return Message(
+        id=identity(key),
+        type="position.warning",
+        title=given["title"],
+        lines=(given["text"],),
+        link=f"{site}{given['path']}" if site else "",
+        data=dict(given),
+    )
+
+
 def _headline(signal: Payload) -> str:
     tool = signal["tool"]
     return f"{tool['id']:02d} {tool['name']}: {signal['symbol']} {_side(signal)}"

@@ -15,6 +15,8 @@ def of_delivery(row: AlertDelivery, *, site: str = "") -> message.Message:
     """Return what a delivery says, of a digest only what the user's plan opens now."""
     if row.kind == Kind.TEST:
         return message.of_test(row.key, row.channel.name, site=site)
+    if row.kind == Kind.WARNING:
+        return message.of_warning(row.key, row.payload, site=site)
     if row.kind == Kind.DIGEST:
         parts = [part for part in row.payload["parts"] if opens(row.user, part)]
         return message.of_digest(row.key, parts, site=site)

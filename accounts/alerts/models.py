@@ -89,6 +89,7 @@ class AlertDelivery(models.Model):
         OUTCOME = "outcome", "outcome"
         DIGEST = "digest", "digest"
         TEST = "test", "test"
+        WARNING = "warning", "warning"
 
     class State(models.TextChoices):
         """Where it stands; the last four are final."""

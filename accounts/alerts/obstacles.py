@@ -44,7 +44,7 @@ def _content_obstacle(row: AlertDelivery) -> str:
     first = row.follow_up_of
     if first is not None and first.state in (State.FAILED, State.SKIPPED):
         return "the message of the signal itself was not sent"
-    if row.kind == Kind.TEST:
+    if row.kind in (Kind.TEST, Kind.WARNING):
         return ""
     parts = row.payload["parts"] if row.kind == Kind.DIGEST else [row.payload]
     if not any(opens(row.user, part) for part in parts):

@@ -43,6 +43,8 @@ def delivery_words(row: AlertDelivery) -> str:
     """Say what a delivery is about, for its list."""
     if row.kind == AlertDelivery.Kind.TEST:
         return "Test"
+    if row.kind == AlertDelivery.Kind.WARNING:
+        return f"Warning: {row.payload['title']}"
     if row.kind == AlertDelivery.Kind.DIGEST:
         return f"Digest of {len(row.payload['parts'])}"
     tool = row.payload["tool"]

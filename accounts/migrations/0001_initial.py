@@ -310,6 +310,7 @@ class Migration(migrations.Migration):
                             ("outcome", "outcome"),
                             ("digest", "digest"),
                             ("test", "test"),
+                            ("warning", "warning"),
                         ],
                         max_length=8,
                     ),

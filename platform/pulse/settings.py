@@ -347,6 +347,7 @@ CELERY_BEAT_SCHEDULE = {
     "prune-record": {"task": "record.prune", "schedule": 3600.0},
     "heartbeat": {"task": "record.heartbeat", "schedule": 15.0},
     "watch-risk": {"task": "trading.watch_risk", "schedule": 5.0},
+    "warn-of-expiries": {"task": "trading.warn_of_expiries", "schedule": 20.0},
     "rank-bots": {"task": "leaderboard.rank", "schedule": 2.0},
     "note-places": {
         "task": "leaderboard.note_places",
