@@ -97,6 +97,13 @@ def why_not_timely(executed_at: dt.datetime | None, moment: Moment, rule: Rule =
     return []
 
 
+def why_no_such_fee(fee: Decimal) -> list[str]:
+    """Return what is wrong with a fee: a rebate is money that only the bot says it was given."""
+    if fee >= 0:
+        return []
+    return [f"A fee of {plain(fee)} is money that was received, which nobody here has seen."]
+
+
 def _price(leg: Leg, bid: float, ask: float, rule: Rule) -> list[str]:
     low, high = (Decimal(repr(side)) for side in (bid, ask))
     room = [max(rule.price_least, side * rule.price_share) for side in (low, high)]

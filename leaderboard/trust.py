@@ -17,7 +17,7 @@ import structlog
 from leaderboard.claims import Claim, Execution, Leg, plain
 from leaderboard.models import Bot, Trade
 from leaderboard.quotes import Grounds
-from leaderboard.rules import Quote, why_not_checked, why_not_timely
+from leaderboard.rules import Quote, why_no_such_fee, why_not_checked, why_not_timely
 
 log = structlog.get_logger("pulse.leaderboard")
 Tier = Trade.Tier
@@ -119,14 +119,14 @@ def judge(bot: Bot, claim: Claim, grounds: Grounds, spent: Callable[[str, str], 
         Whether an execution, by source and reference, stands behind another trade already.
     """
     refused: list[str] = []
-    if claim.execution is not None:
+    if claim.execution is not None and claim.fee >= 0:  # no source sees a rebate
         confirmed, refused = _confirmed(bot, claim, claim.execution, spent, grounds)
         if confirmed is not None:
             return confirmed
     found = [(leg, grounds.of(bot, leg)) for leg in claim.legs]
     quotes = [(leg, ground.quote(leg)) for leg, ground in found]
     first = found[0][1]
-    reasons = why_not_timely(claim.executed_at, first.moment)
+    reasons = why_not_timely(claim.executed_at, first.moment) + why_no_such_fee(claim.fee)
     for (leg, ground), (_, quote) in zip(found, quotes, strict=True):
         reasons += why_not_checked(leg, quote, is_open=ground.is_open(leg))
     evidence = {

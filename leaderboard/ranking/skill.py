@@ -110,9 +110,15 @@ def decayed(value: float, idle_days: float, rule: Rule = RULE) -> float:
 
 
 def judge(record: Record, trials: int, rule: Rule = RULE) -> Judged:
-    """Return bound (for a year), whether it is skilled, group and flags of a record."""
+    """Return bound (for a year), whether it is skilled, group and flags of a record.
+
+    The bound is the lower one of after costs and before them, which is lower where the record was
+    paid what others pay: the difference to the middle of the quotes.
+    """
     root = math.sqrt(record.periods_per_year)
-    value = bound(record.net, trials, rule.confidence) * root
+    # Nobody lives on buying below the middle and selling above it: that is not believed.
+    both = (bound(one, trials, rule.confidence) for one in (record.net, record.gross))
+    value = min(both) * root
     flags = _flags(record, root, rule)
     group = _group(record, flags, rule)
     tested = bound(record.gross, trials, 1.0 - rule.chance)

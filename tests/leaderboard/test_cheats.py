@@ -33,6 +33,7 @@ def standing(bot, tier="self_reported", hours=0):
         ({"executed_at": (NOON - dt.timedelta(hours=1)).isoformat()}, "dated 60 min before"),
         ({"price": "0.05"}, "outside the stored bid and offer"),
         ({"quantity": "5000"}, "is above 20, displayed"),
+        ({"fee": "-5000"}, "A fee of -5000 is money that was received"),
     ],
 )
 def test_a_back_dated_or_better_than_the_market_trade_reaches_no_checked_board(

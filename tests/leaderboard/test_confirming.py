@@ -89,6 +89,7 @@ def test_another_persons_order_is_nobodys(market, account, person):
     [
         ({"price": "2.49"}, f"{CALL} 2 at 2.5, not 2 at 2.49"),
         ({"quantity": "3"}, f"{CALL} 2 at 2.5, not 3 at 2.5"),
+        ({"fee": "-1000"}, "A fee of -1000 is money that was received"),
         ({"executed_at": "2026-01-05T14:30:30Z"}, "it was at 2026-01-05 14:32:00"),
     ],
 )

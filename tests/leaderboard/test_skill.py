@@ -33,7 +33,7 @@ def unknown(name, at):
     return None
 
 
-def record_of(edge: float, seed: int, *, days: int = 252) -> tuple[Record, int]:
+def record_of(edge: float, seed: int, *, days: int = 252, pays: int = 1) -> tuple[Record, int]:
     """A year of one day trade in ten options after costs, its price moving by `edge` on average."""
     random = np.random.default_rng(seed)
     tallies = Tallies(START + 400 * DAY)
@@ -46,9 +46,9 @@ def record_of(edge: float, seed: int, *, days: int = 252) -> tuple[Record, int]:
         away = D(repr(round(sign * float(move), 4)))
         for way, hour, middle in ((sign, 0, D(10)), (-sign, 5, D(10) + away)):
             side = "BUY_CALL" if way > 0 else "SELL_CALL"
-            price = middle + way * HALF_SPREAD
+            price = middle + pays * way * HALF_SPREAD
             leg = Leg(side, "SPY271217C00500000", "option", D(10), price)
-            run.trade(at + dt.timedelta(hours=hour), [leg], 10 * FEE, 1000 * HALF_SPREAD)
+            run.trade(at + dt.timedelta(hours=hour), [leg], 10 * FEE, pays * 1000 * HALF_SPREAD)
     rows = sorted((key[1], tally) for key, tally in tallies.found.items() if key[0] == "d")
     names = Buckets.__slots__[1:]
     values = [[float(getattr(tally, name)) for name in names] for _, tally in rows]
@@ -84,6 +84,16 @@ def test_a_sharpe_ratio_of_two_after_costs_is_seen_in_80_of_100_years():
     assert seen >= 80, f"{seen} of 100"
     ratios = [record_of(edge, 20_000 + seed)[0].net.ratio * np.sqrt(365) for seed in range(60)]
     assert np.mean(ratios) == pytest.approx(2.0, abs=0.4)
+
+
+def test_who_is_always_paid_the_spread_is_not_called_good_for_it():
+    """At one cent inside the quote every trade passes as checked; both sides of it never do."""
+    for seed in range(20):
+        found, honest = record_of(0.0, seed, pays=-1)[0], record_of(0.0, seed)[0]
+        assert found.net.ratio > honest.net.ratio
+        before = bound(found.gross, 1, 0.95) * np.sqrt(365)
+        assert judge(found, 1).bound == pytest.approx(before)
+        assert judge(honest, 1).bound == pytest.approx(bound(honest.net, 1, 0.95) * np.sqrt(365))
 
 
 def test_many_bots_keeping_the_luckiest_are_held_against_all_of_them():
