@@ -193,9 +193,8 @@ def _bare_at(
     plain = [max((ZERO, *(one for one, _ in ways))) for ways in found]
     if not any(cover for ways in found for _, cover in ways):
         return max(total((first[0], *plain)) - max(first[1], ZERO), ZERO)
-    weights = {Fraction(0), Fraction(1)}.union(*map(_indifferent, found))
-    worst = min(_weighted([[first], *([(ZERO, ZERO), *ways] for ways in found)], weight)
-                for weight in weights)  # fmt: skip
+    weights = sorted({Fraction(0), Fraction(1)}.union(*map(_indifferent, found)))
+    worst = _least([[first], *([(ZERO, ZERO), *ways] for ways in found)], weights)
     return max(D(worst.numerator) / D(worst.denominator), ZERO)
 
 
@@ -214,6 +213,18 @@ def _indifferent(ways: _Ways) -> set[Fraction]:
         if b != d and 0 < (weight := Fraction(a - c) / Fraction(b - d)) < 1:
             found.add(weight)
     return found
+
+
+def _least(orders: Sequence[_Ways], weights: Sequence[Fraction]) -> Fraction:
+    """Return the least that the weighted sum comes to; it falls with the weight, then it rises."""
+    low, high = 0, len(weights) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if _weighted(orders, weights[middle]) <= _weighted(orders, weights[middle + 1]):
+            high = middle
+        else:
+            low = middle + 1
+    return _weighted(orders, weights[low])
 
 
 def _weighted(orders: Iterable[_Ways], weight: Fraction) -> Fraction:
