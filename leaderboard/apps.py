@@ -1,6 +1,6 @@
 """App configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
@@ -23,7 +23,7 @@ class LeaderboardConfig(AppConfig):
         from trading.strategies import hooks
 
         hooks.subscribe_versions("leaderboard.host_strategy")
-        hooks.register_record(_page_of)
+        hooks.register_records(_pages_of)
         subscribers.subscribe("leaderboard.report_order", origin="strategy")
 
         confirming.register()
@@ -43,7 +43,7 @@ def _own_bots(channel: str) -> Mapping[str, Any]:
     return own_state(channel)
 
 
-def _page_of(strategy: "Strategy") -> str | None:
-    from leaderboard.hosted import page_of
+def _pages_of(strategies: Sequence["Strategy"]) -> dict[int, str]:
+    from leaderboard.hosted import pages_of
 
-    return page_of(strategy)
+    return pages_of(strategies)

@@ -8,6 +8,7 @@ trade of what it filled.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db import transaction
@@ -152,10 +153,11 @@ def _right(symbol: str) -> str:
         return ""
 
 
-def page_of(strategy: Strategy) -> str | None:
-    """Return the address of a strategy's bot, None while it has none."""
-    found = Hosted.objects.filter(strategy=strategy, bot__isnull=False).first()
-    return None if found is None else reverse("bots:bot", args=[found.bot_id])
+def pages_of(strategies: Sequence[Strategy]) -> dict[int, str]:
+    """Return the addresses of the bots of strategies, by strategy; some have none yet."""
+    rows = Hosted.objects.filter(strategy__in=strategies, bot__isnull=False)
+    found = rows.values_list("strategy", "bot")
+    return {pk: reverse("bots:bot", args=[bot]) for pk, bot in found}
 
 
 def why_none(strategy: Strategy) -> str:

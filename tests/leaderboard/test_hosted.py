@@ -52,7 +52,7 @@ def test_a_strategy_is_a_bot_of_its_configuration(make, ana):
     version = bots.newest(bot)
     assert version.config_hash == services.newest(strategy).config_hash
     assert json.loads(version.text) == selectors.config_of(strategy).as_json()
-    assert hosted.page_of(strategy) == f"/bots/{bot.pk}/"
+    assert hosted.pages_of([strategy]) == {strategy.pk: f"/bots/{bot.pk}/"}
 
 
 def test_each_order_is_one_server_priced_trade_and_the_record_is_that_of_the_books(market, make):

@@ -58,7 +58,7 @@ class AccountList(TradingMixin, IdempotentMixin, APIView):
         """List your accounts with their balances, oldest first."""
         marks = Marks(reach_of(request.user))
         rows = reading.accounts_of(request.user.pk)
-        return Response({"results": [payloads.account_payload(one, marks) for one in rows]})
+        return Response({"results": payloads.account_payloads(rows, marks)})
 
     @extend_schema(
         operation_id="account_open", request=shapes.OpenSerializer, responses={201: OBJECT}

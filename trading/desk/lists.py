@@ -81,11 +81,13 @@ def positions(request: HttpRequest) -> HttpResponse:
     named = whole(request, "account")
     rows = [one for one in everything if named is None or one.pk == named]
     marks = Marks(reach_of(user))
+    held: dict[int, list[payloads.Payload]] = {one.pk: [] for one in rows}
+    for line in payloads.position_payloads(rows, marks):
+        held[line["account"]].append(line)
     books = [
-        {"account": one, "rows": payloads.position_payloads([one], marks),
-         "body": payloads.account_payload(one, marks)}
-        for one in rows
-    ]  # fmt: skip
+        {"account": one, "rows": held[one.pk], "body": body}
+        for one, body in zip(rows, payloads.account_payloads(rows, marks), strict=True)
+    ]
     context = {"books": [book for book in books if book["rows"]], **_filters(request, "account")}
     return show(request, "positions", context)
 

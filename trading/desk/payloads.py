@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+
+from django.db.models import Count
 
 from market.reach import Reach
 from trading import late
@@ -13,9 +15,10 @@ from trading.desk import reading
 from trading.desk.clocks import clock_of
 from trading.desk.marks import Mark, Marks
 from trading.desk.reading import Line
-from trading.execution.selectors import Stand, state_of
+from trading.execution.selectors import Stand, states_of
 from trading.ledger import selectors as ledger
 from trading.ledger.book import ZERO, Held, plain, total
+from trading.ledger.selectors import Balances
 from trading.models import Account, Fill, GateDecision, Order, OrderEvent, OrderLeg
 from trading.orders.machine import FINAL, OPEN
 
@@ -36,14 +39,32 @@ def iso(at: dt.datetime | None) -> str | None:
 
 def account_payload(account: Account, marks: Marks) -> Payload:
     """Return an account with its balances, and its worth where everything held has a mark."""
-    now, held = ledger.balances(account), ledger.positions(account)
+    return account_payloads([account], marks)[0]
+
+
+def account_payloads(accounts: Iterable[Account], marks: Marks) -> list[Payload]:
+    """Return some accounts, asked for at once."""
+    rows = list(accounts)
+    balances, held = ledger.balances_of(rows), ledger.positions_of(rows)
+    stands = states_of(one.pk for one in rows)
+    working = Order.objects.filter(account__in=rows, state__in=sorted(OPEN)).order_by()
+    orders = dict(working.values_list("account").annotate(count=Count("pk")))
+    return [
+        _account(one, balances[one.pk], held[one.pk], stands[one.pk], marks)
+        | {"open_orders": orders.get(one.pk, 0)}
+        for one in rows
+    ]
+
+
+def _account(
+    account: Account, now: Balances, held: Sequence[Held], stand: Stand, marks: Marks
+) -> Payload:
     found = marks.all_of(one.symbol for one in held)
     unmarked = [symbol for symbol, mark in found.items() if mark.price is None]
     value = unrealised = None
     if not unmarked:
         value = total(_worth(one, found[one.symbol]) or ZERO for one in held)
         unrealised = total((value, *(-one.cost for one in held)))
-    stand = state_of(account.pk)
     return {
         "id": account.pk,
         "name": account.name,
@@ -62,7 +83,6 @@ def account_payload(account: Account, marks: Marks) -> Payload:
         **{name: plain(getattr(now, name)) for name in _SUMS},
         "earned": plain(now.earned),
         "positions": len(held),
-        "open_orders": Order.objects.filter(account=account, state__in=sorted(OPEN)).count(),
         "created": iso(account.created),
     }
 
@@ -106,10 +126,11 @@ def position_payload(account: Account, one: Held, mark: Mark) -> Payload:
 
 def position_payloads(accounts: Sequence[Account], marks: Marks) -> list[Payload]:
     """Return what some accounts hold, account by account."""
+    held = ledger.positions_of(accounts)
     return [
         position_payload(account, one, marks.of(one.symbol))
         for account in accounts
-        for one in ledger.positions(account)
+        for one in held[account.pk]
     ]
 
 

@@ -94,7 +94,7 @@ def _form(
     looked = {} if account is None or not asked.filled else _look(asked, account, marks)
     shown = {**looked.get("faults", {}), **faults} if faults or _sent(request) else {}
     context = {
-        "accounts": [payloads.account_payload(one, marks) for one in reading.accounts_of(user.pk)],
+        "accounts": payloads.account_payloads(reading.accounts_of(user.pk), marks),
         "account": account,
         "ticket": asked.fields,
         "legs": [

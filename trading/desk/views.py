@@ -47,7 +47,7 @@ def _home(
 ) -> HttpResponse:
     user = person(request)
     marks = Marks(reach_of(user))
-    rows = [payloads.account_payload(one, marks) for one in reading.accounts_of(user.pk)]
+    rows = payloads.account_payloads(reading.accounts_of(user.pk), marks)
     context = {
         "accounts": rows,
         "used": sum(row["broker"] == "paper" for row in rows),

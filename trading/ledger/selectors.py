@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from trading.ledger.book import ZERO, Held, Side, total
 from trading.ledger.services import held_of
@@ -80,8 +80,19 @@ class Line:
 
 def balances(account: Account) -> Balances:
     """Return the balances that are kept with every entry."""
-    rows = Balance.objects.filter(account=account, unit=account.currency)
-    sums = {row["side"]: row["sum"] for row in rows.values("side").annotate(sum=Sum("amount"))}
+    return balances_of([account])[account.pk]
+
+
+def balances_of(accounts: Collection[Account]) -> dict[int, Balances]:
+    """Return the balances of some accounts, asked for at once."""
+    rows = Balance.objects.filter(account__in=accounts, unit=F("account__currency"))
+    sums: dict[int, dict[str, Decimal]] = {one.pk: {} for one in accounts}
+    for pk, side, amount in rows.values_list("account", "side").annotate(sum=Sum("amount")):
+        sums[pk][side] = amount
+    return {pk: _balances(found) for pk, found in sums.items()}
+
+
+def _balances(sums: Mapping[str, Decimal]) -> Balances:
     kept = {side: sums.get(side, ZERO) for side in Side}
     return Balances(
         cash=kept[Side.CASH], cost=kept[Side.COST], realised=-kept[Side.REALISED],
@@ -99,8 +110,16 @@ def free(account: Account) -> Decimal:
 
 def positions(account: Account) -> list[Held]:
     """Return what is open, by symbol."""
-    rows = Position.objects.filter(account=account).exclude(quantity=0)
-    return [held_of(row) for row in rows.order_by("symbol")]
+    return positions_of([account])[account.pk]
+
+
+def positions_of(accounts: Collection[Account]) -> dict[int, list[Held]]:
+    """Return what is open in some accounts, by symbol, asked for at once."""
+    found: dict[int, list[Held]] = {one.pk: [] for one in accounts}
+    rows = Position.objects.filter(account__in=accounts).exclude(quantity=0)
+    for row in rows.order_by("symbol"):
+        found[row.account_id].append(held_of(row))
+    return found
 
 
 def equity(account: Account, marks: Mapping[str, Decimal]) -> Equity:

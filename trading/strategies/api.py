@@ -122,8 +122,7 @@ class StrategyList(StrategyMixin, IdempotentMixin, generics.GenericAPIView[Strat
         """List your strategies, newest first, by cursor."""
         page = self.paginate_queryset(selectors.own(cast(User, request.user)))
         reach = reach_of(request.user)
-        found = [selectors.as_json(one, reach) for one in page or []]
-        return self.get_paginated_response(found)
+        return self.get_paginated_response(selectors.all_json(page or [], reach))
 
     @extend_schema(
         operation_id="strategy_create", request=CreateSerializer,

@@ -5,6 +5,8 @@ What ended otherwise (expiry, assignment, the venue's sweep, its owner's hand) i
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -28,25 +30,46 @@ class Standing:
 
 def standing(trade: StrategyTrade) -> Standing:
     """Return how a trade stands by its orders and the account's positions."""
+    return standings([trade])[trade.pk]
+
+
+def standings(trades: Sequence[StrategyTrade]) -> dict[int, Standing]:
+    """Return how some trades stand, asked for at once."""
+    exits = exit_orders(trades)
+    symbols = {symbol for trade in trades for symbol, _, _ in trade.legs}
+    rows = Position.objects.filter(
+        account__in={one.strategy.account_id for one in trades}, symbol__in=symbols
+    )
+    held: dict[int, dict[str, Decimal]] = defaultdict(dict)
+    for account, symbol, quantity in rows.values_list("account", "symbol", "quantity"):
+        held[account][symbol] = quantity
+    return {one.pk: _standing(one, exits[one.pk], held[one.strategy.account_id]) for one in trades}
+
+
+def _standing(
+    trade: StrategyTrade, exits: Sequence[Order], positions: Mapping[str, Decimal]
+) -> Standing:
     entry = trade.entry
-    exits = list(exit_orders(trade))
     bought: Decimal = entry.filled_quantity
     held = total((bought, *(-one.filled_quantity for one in exits)))
-    there = min(held, _units_there(trade))
+    there = min(held, _units_there(trade, positions))
     working = next((one for one in exits if one.state not in FINAL), None)
     return Standing(bought, there, total((held, -there)), working, entry.state in FINAL)
 
 
-def exit_orders(trade: StrategyTrade) -> list[Order]:
-    """Return the orders that were to leave a trade, the newest first."""
-    rows = Order.objects.filter(of_strategy__trade=trade).exclude(pk=trade.entry_id)
-    return list(rows.order_by("-pk"))
+def exit_orders(trades: Sequence[StrategyTrade]) -> dict[int, list[Order]]:
+    """Return the orders that were to leave some trades, the newest first."""
+    entries = {one.pk: one.entry_id for one in trades}
+    found: dict[int, list[Order]] = {one.pk: [] for one in trades}
+    rows = Order.objects.filter(of_strategy__trade__in=list(entries))
+    for order in rows.select_related("of_strategy").order_by("-pk"):
+        trade = order.of_strategy.trade_id
+        if trade is not None and order.pk != entries[trade]:
+            found[trade].append(order)
+    return found
 
 
-def _units_there(trade: StrategyTrade) -> Decimal:
+def _units_there(trade: StrategyTrade, held: Mapping[str, Decimal]) -> Decimal:
     """Return the whole units of a trade's structure that its account has positions for."""
-    symbols = [symbol for symbol, _, _ in trade.legs]
-    rows = Position.objects.filter(account_id=trade.strategy.account_id, symbol__in=symbols)
-    held: dict[str, Decimal] = dict(rows.values_list("symbol", "quantity"))
     parts = [held.get(symbol, ZERO) / ratio for symbol, ratio, _ in trade.legs]
     return max(Decimal(int(min(parts))), ZERO)

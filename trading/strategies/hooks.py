@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trading.models import Strategy
 
-Page = Callable[["Strategy"], str | None]
+Pages = Callable[[Sequence["Strategy"]], dict[int, str]]
 
 _versions: list[str] = []
-_pages: list[Page] = []
+_pages: list[Pages] = []
 
 
 def subscribe_versions(task: str) -> None:
@@ -25,11 +25,11 @@ def on_version() -> tuple[str, ...]:
     return tuple(_versions)
 
 
-def register_record(page: Page) -> None:
-    """Say where a strategy's public record stands: its address, None while there is none."""
-    _pages[:] = [page]
+def register_records(pages: Pages) -> None:
+    """Say where strategies' public records stand: the addresses of those that have one."""
+    _pages[:] = [pages]
 
 
-def record_of(strategy: Strategy) -> str | None:
-    """Return the address of a strategy's public record, None where there is none."""
-    return _pages[0](strategy) if _pages else None
+def records_of(strategies: Sequence[Strategy]) -> dict[int, str]:
+    """Return the addresses of strategies' public records, by strategy."""
+    return _pages[0](strategies) if _pages else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from market.reach import Reach
 from record.canonical import loads
 from trading import late
 from trading.ledger.book import ZERO, plain, total
-from trading.models import Fill, Order, Strategy, StrategyDecision, StrategyTrade
+from trading.models import Fill, Strategy, StrategyDecision, StrategyTrade, StrategyVersion
 from trading.strategies import config, holding, hooks
 from trading.strategies.config import Config
 from trading.strategies.services import newest
@@ -52,34 +53,73 @@ def ended(strategy: Strategy) -> QuerySet[StrategyTrade]:
 
 def result_of(trade: StrategyTrade) -> Decimal:
     """Return what the fills of a trade's orders brought, $ after fees."""
-    return _brought(_orders(trade))
+    return results_of([trade])[trade.pk]
 
 
-def _orders(trade: StrategyTrade) -> list[Order]:
-    return [trade.entry, *holding.exit_orders(trade)]
-
-
-def _brought(orders: list[Order]) -> Decimal:
-    rows = Fill.objects.filter(order__in=orders)
-    return total(
-        -quantity * price * many - fee
-        for quantity, price, many, fee in rows.values_list("quantity", "price", "multiplier", "fee")
-    )
+def results_of(trades: Sequence[StrategyTrade]) -> dict[int, Decimal]:
+    """Return what the fills of some trades' orders brought, asked for at once."""
+    owner = {one.entry_id: one.pk for one in trades}
+    for trade, exits in holding.exit_orders(trades).items():
+        owner |= {one.pk: trade for one in exits}
+    parts: dict[int, list[Decimal]] = {one.pk: [] for one in trades}
+    rows = Fill.objects.filter(order__in=list(owner))
+    for order, quantity, price, many, fee in rows.values_list(
+        "order", "quantity", "price", "multiplier", "fee"
+    ):
+        parts[owner[order]].append(-quantity * price * many - fee)
+    return {pk: total(found) for pk, found in parts.items()}
 
 
 def record(strategy: Strategy) -> Record:
     """Return the record of the trades that are over and that orders of the strategy left."""
-    rows = StrategyTrade.objects.filter(
-        strategy=strategy, ended_at__isnull=False, entered_at__isnull=False, end__startswith="left"
-    )
-    results = [result_of(trade) for trade in rows.select_related("entry")]
-    return Record(len(results), sum(one > ZERO for one in results), total(results))
+    return _records([strategy])[strategy.pk]
+
+
+def _records(strategies: Sequence[Strategy]) -> dict[int, Record]:
+    rows = list(
+        StrategyTrade.objects.filter(
+            strategy__in=strategies, ended_at__isnull=False, entered_at__isnull=False,
+            end__startswith="left",
+        )
+    )  # fmt: skip
+    brought = results_of(rows)
+    found: dict[int, list[Decimal]] = {one.pk: [] for one in strategies}
+    for trade in rows:
+        found[trade.strategy_id].append(brought[trade.pk])
+    return {
+        pk: Record(len(each), sum(one > ZERO for one in each), total(each))
+        for pk, each in found.items()
+    }
 
 
 def as_json(strategy: Strategy, reach: Reach) -> dict[str, Any]:
     """Return a strategy as REST tells it."""
-    version, trade = newest(strategy), _open(strategy)
-    made = record(strategy)
+    return all_json([strategy], reach)[0]
+
+
+def all_json(strategies: Iterable[Strategy], reach: Reach) -> list[dict[str, Any]]:
+    """Return some strategies as REST tells them, asked for at once."""
+    rows = list(strategies)
+    versions = StrategyVersion.objects.filter(strategy__in=rows).order_by("strategy_id", "-number")
+    newest_of = {one.strategy_id: one for one in versions.distinct("strategy_id")}
+    trades = StrategyTrade.objects.filter(strategy__in=rows, ended_at=None)
+    working = list(trades.select_related("entry", "strategy"))
+    told = zip(working, trades_json(working, reach), strict=True)
+    open_of = {trade.strategy_id: body for trade, body in told}
+    records, pages = _records(rows), hooks.records_of(rows)
+    return [
+        _json(one, newest_of[one.pk], open_of.get(one.pk), records[one.pk], pages.get(one.pk))
+        for one in rows
+    ]
+
+
+def _json(
+    strategy: Strategy,
+    version: StrategyVersion,
+    trade: dict[str, Any] | None,
+    made: Record,
+    page: str | None,
+) -> dict[str, Any]:
     return {
         "id": strategy.pk,
         "name": strategy.name,
@@ -90,23 +130,24 @@ def as_json(strategy: Strategy, reach: Reach) -> dict[str, Any]:
         "version": version.number,
         "config_hash": version.config_hash,
         "config": loads(version.text),
-        "trade": None if trade is None else trade_json(trade, reach),
+        "trade": trade,
         "record": {"trades": made.trades, "won": made.won, "result": plain(made.result)},
-        "page": hooks.record_of(strategy),
+        "page": page,
     }
 
 
-def _open(strategy: Strategy) -> StrategyTrade | None:
-    rows = StrategyTrade.objects.filter(strategy=strategy, ended_at=None)
-    return rows.select_related("entry", "strategy").first()
+def trades_json(trades: Sequence[StrategyTrade], reach: Reach) -> list[dict[str, Any]]:
+    """Return trades as REST tells them; `now` and `best` are shares of what each can lose.
 
-
-def trade_json(trade: StrategyTrade, reach: Reach) -> dict[str, Any]:
-    """Return a trade as REST tells it; `now` and `best` are shares of what it can lose.
-
-    While it is open they follow from quotes of now, and are null to who sees those late.
+    While one is open they follow from quotes of now, and are null to who sees those late.
     """
-    stand = holding.standing(trade)
+    stands, brought = holding.standings(trades), results_of(trades)
+    return [_trade(one, stands[one.pk], brought[one.pk], reach) for one in trades]
+
+
+def _trade(
+    trade: StrategyTrade, stand: holding.Standing, brought: Decimal, reach: Reach
+) -> dict[str, Any]:
     marked = trade.ended_at is not None or not late.held(None, reach)
     return {
         "number": trade.number,
@@ -121,7 +162,7 @@ def trade_json(trade: StrategyTrade, reach: Reach) -> dict[str, Any]:
         "ended_at": None if trade.ended_at is None else trade.ended_at.isoformat(),
         "rule": trade.rule,
         "end": trade.end,
-        "result": plain(result_of(trade)),
+        "result": plain(brought),
     }
 
 

@@ -26,7 +26,7 @@ from tools_app.registry import catalogue
 from trading.brokers.paper.services import open_paper_account
 from trading.ledger.book import LedgerError
 from trading.models import PaperAccount, Strategy
-from trading.strategies import forms, hooks, selectors, services
+from trading.strategies import forms, selectors, services
 from trading.strategies.api import PAPER, STEPS
 from trading.strategies.config import STRUCTURES, ConfigError
 
@@ -49,11 +49,12 @@ def _overview(
     user = person(request)
     reach = reach_of(user)
     rows = list(selectors.own(user))
+    told = zip(rows, selectors.all_json(rows, reach), strict=True)
     used = sum(one.state != Strategy.State.ENDED for one in rows)
     opened = services.tools_of(user)
     context = {
         "page": "strategies",
-        "rows": [{"strategy": one, **selectors.as_json(one, reach)} for one in rows],
+        "rows": [{"strategy": one, **body} for one, body in told],
         "used": used,
         "most": limits_of(user).bots,
         "given": given,
@@ -148,12 +149,10 @@ def _page(request: HttpRequest, found: Strategy, given: str | None, fault: str) 
         "page": "strategies",
         "strategy": found,
         "body": body,
-        "trades": [
-            selectors.trade_json(one, reach) for one in selectors.ended(found)[:SHOWN_TRADES]
-        ],
+        "trades": selectors.trades_json(list(selectors.ended(found)[:SHOWN_TRADES]), reach),
         "decisions": [_decision(one, reach) for one in rows[:SHOWN]],
         "taken": wanted if taken is not None else "",
-        "record_page": hooks.record_of(found),
+        "record_page": body["page"],
         "config": given or json.dumps(body["config"], indent=2),
         "fault": fault,
         "here": reverse("strategies:strategy", args=[found.pk]),
