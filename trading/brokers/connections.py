@@ -23,6 +23,8 @@ from trading.orders.machine import OPEN
 
 _LONGEST = 200
 _END = 4
+_LOOKED_AT = 3
+"""Orders that were sent last, by which one account is told from another."""
 State = BrokerConnection.State
 
 
@@ -40,12 +42,14 @@ def save(account: Account, *, key: str, secret: str, actor: str) -> BrokerConnec
     Raises
     ------
     ConnectionRefusedError
-        When the broker refuses them, or the account has no broker that is connected by keys.
+        When the broker refuses them, the account has no broker that is connected by keys, or an
+        open order of the broker's is not where they lead: no cancel would reach it.
     BrokerAwayError
         When it cannot be tried now.
     """
     credentials = _credentials(account, _clean("key", key), _clean("secret", secret))
     _ask(account, credentials)  # outside of any transaction: it may take ten seconds
+    _check_orders(account, credentials)
     with transaction.atomic():
         account = lock(account.pk)
         found = BrokerConnection.objects.select_for_update().filter(account=account).first()
@@ -152,6 +156,26 @@ def _ask(account: Account, credentials: Credentials) -> VenueAccount:
         raise ConnectionRefusedError("secret", f"The broker says: {error}") from None
     except BrokerError as error:
         raise BrokerAwayError("secret", f"The broker gave no answer: {error}") from None
+
+
+def _check_orders(account: Account, credentials: Credentials) -> None:
+    """Refuse keys of another account than that in which the newest orders are.
+
+    One that is in doubt says nothing of it: it may be nowhere.
+    """
+    sent = Order.objects.filter(account=account, state__in=sorted(OPEN), sent__gt=0)
+    sent = sent.exclude(venue_order_id="")
+    broker = OFFERS[account.broker].make(credentials, account.pk)
+    for order in sent.order_by("-pk")[:_LOOKED_AT]:
+        names = order.client_ids.order_by("-attempt").values_list("text", flat=True)
+        try:
+            there = broker.find(names[0]) is not None
+        except BrokerError as error:
+            raise BrokerAwayError("secret", f"The broker gave no answer: {error}") from None
+        if not there:
+            raise ConnectionRefusedError(
+                "key", f"Order {order.pk} is not in the account of these keys. Cancel it first."
+            )
 
 
 def _clean(name: str, text: str) -> str:

@@ -20,6 +20,7 @@ from record.secrets import SecretError
 from sandbox.alpaca.server import Alpaca as AlpacaServer
 from sandbox.tradier.server import Tradier as TradierServer
 from tests.trading.brokers.desk import want
+from tests.trading.conftest import buy, by, says
 from trading.brokers import connections, registry
 from trading.brokers.connections import BrokerAwayError, ConnectionRefusedError
 from trading.brokers.models import BrokerConnection
@@ -27,6 +28,9 @@ from trading.brokers.protocol import BrokerError, Request
 from trading.execution import quotes
 from trading.ledger import services
 from trading.models import Account, Order
+from trading.orders import services as orders
+from trading.orders.machine import News
+from trading.orders.venue import apply
 
 SECRET = "canary-5f2e1c7a9b-secret"
 KEY = "PKCANARY00000000WXYZ"
@@ -103,6 +107,21 @@ def test_a_token_of_tradier_is_tried_too(ana, settings):
 def test_a_simulated_account_has_no_keys(venue, ana):
     with pytest.raises(ConnectionRefusedError):
         saved(services.open_account(ana, name="simulated"))
+
+
+def test_keys_of_an_account_without_the_open_orders_are_refused(venue, account, open_gate):
+    """No cancel and no kill switch would reach them any more."""
+    saved(account)
+    services.deposit(account.pk, Decimal(1_000), by("first"))
+    wanted = buy("one", "1", "100")
+    order = orders.place(account.pk, wanted, actor="user 1").order
+    saved(account)
+    name = orders.begin_send(account.pk, order.pk)
+    apply(account.pk, says(News.ACCEPTED, "there", name, venue_order_id="elsewhere"))
+    with pytest.raises(ConnectionRefusedError, match=f"Order {order.pk} is not in the account"):
+        saved(account)
+    registry.of(account).submit(Request(name, wanted, (False,)))
+    assert saved(account).version == 3
 
 
 def test_new_keys_take_the_place_of_the_old(venue, account):
