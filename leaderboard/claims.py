@@ -109,6 +109,11 @@ def _behind(value: Decimal) -> int:
     return max(0, -exponent - zeros)
 
 
+def fee_counted(said: Decimal, seen: str | None) -> Decimal:
+    """Return the fee that a trade is ranked with: no less than what a source saw it cost."""
+    return said if seen is None else max(said, Decimal(seen))
+
+
 def leg_of(stored: Mapping[str, str]) -> Leg:
     """Return a leg that was stored."""
     return Leg(

@@ -35,4 +35,4 @@ def _confirmation(
         return None
     legs = tuple(Seen(leg.symbol, leg.quantity, leg.price) for leg in found.legs)
     market = Trade.Market.SIMULATED if found.simulated else Trade.Market.REAL
-    return Confirmation(legs, found.at, known_at=found.known_at, market=market.value)
+    return Confirmation(legs, found.at, known_at=found.known_at, market=market.value, fee=found.fee)

@@ -13,7 +13,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from leaderboard import configs, services
-from leaderboard.claims import leg_of, plain
+from leaderboard.claims import fee_counted, leg_of, plain
 from leaderboard.models import Bot, ConfigVersion, Heartbeat, Trade
 from leaderboard.performance import Performance, Traded, performance_of
 from leaderboard.ranking.prices import Prices
@@ -247,7 +247,13 @@ def performance(bot: Bot, version: ConfigVersion, now: dt.datetime | None = None
     """Return what an entry of a bot earned, from its legs."""
     rows = bot.trades.filter(version=version).order_by("seq")[:MOST_TRADES]
     found = [
-        Traded(row.seq, row.received_at, tuple(map(leg_of, row.legs)), row.fee, row.tier)
+        Traded(
+            row.seq,
+            row.received_at,
+            tuple(map(leg_of, row.legs)),
+            fee_counted(row.fee, row.evidence.get("fee")),
+            row.tier,
+        )
         for row in rows
     ]
     prices = Prices(bot.market)

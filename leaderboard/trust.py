@@ -46,13 +46,14 @@ class Confirmation:
     """What a source saw under a reference.
 
     `at` is the market's time of it, `known_at` when it was known here, by our clock, and `market`
-    whose prices it had; a source that leaves them out is not held to them.
+    whose prices it had; a source that leaves them out is not held to them. `fee` is what it cost.
     """
 
     legs: tuple[Seen, ...]
     at: dt.datetime
     known_at: dt.datetime | None = None
     market: str = ""
+    fee: Decimal = Decimal(0)
 
 
 Confirm = Callable[[int | None, str], Confirmation | None]
@@ -161,7 +162,7 @@ def _confirmed(
     differs = _differs(claim.legs, seen) or _misdated(claim, seen, market)
     if differs := differs or _chosen(bot, claim, seen, grounds):
         return None, [f"{name} saw something else: {differs}."]
-    evidence = {"at": seen.at.astimezone(dt.UTC).isoformat()}
+    evidence = {"at": seen.at.astimezone(dt.UTC).isoformat(), "fee": plain(seen.fee)}
     return Verdict(source.tier, market.value, [], evidence, name, reference), []
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, QuerySet, Sum
 
 from trading.brokers.paper.models import PaperAccount
 from trading.brokers.paper.selectors import SOURCE as PAPER
@@ -38,13 +38,15 @@ class LegFilled:
 class Executed:
     """What an order filled.
 
-    `at` is the market's time of its last fill, `known_at` ours; `simulated` whose prices they are.
+    `at` is the market's time of its last fill, `known_at` ours; `simulated` whose prices they are;
+    `fee` is what all its fills cost.
     """
 
     legs: tuple[LegFilled, ...]
     at: dt.datetime
     known_at: dt.datetime
     simulated: bool
+    fee: Decimal
 
 
 def server_priced(owner_id: int | None, reference: str) -> Executed | None:
@@ -87,8 +89,9 @@ def _executed(order: Order | None, *, simulated: bool) -> Executed | None:
     fills = Fill.objects.filter(order=order)
     if fills.exclude(source=order.account.broker).exists():
         return None  # somebody else than the venue says so
-    last = fills.aggregate(at=Max("at"), known=Max("entry__booked_at"))
-    return Executed(_legs(order.legs.all()), last["at"], last["known"], simulated)
+    last = fills.aggregate(at=Max("at"), known=Max("entry__booked_at"), fee=Sum("fee"))
+    legs, fee = _legs(order.legs.all()), last["fee"].quantize(PLACES)
+    return Executed(legs, last["at"], last["known"], simulated, fee)
 
 
 def _legs(legs: Iterable[OrderLeg]) -> tuple[LegFilled, ...]:

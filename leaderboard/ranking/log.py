@@ -12,7 +12,7 @@ from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from leaderboard.claims import MULTIPLIER, Leg, leg_of
+from leaderboard.claims import MULTIPLIER, Leg, fee_counted, leg_of
 from leaderboard.models import Trade
 from leaderboard.running import ZERO
 from market.models import FeedRun
@@ -49,15 +49,17 @@ def read(bot_id: int, *, after: int, most: int, version: int | None = None) -> l
     found = rows.values_list(
         "seq", "version_id", "market", "tier", "received_at", "legs", "fee",
         KeyTextTransform("market_time", "evidence"), KeyTextTransform("at", "evidence"),
-        KeyTransform("quotes", "evidence"),
+        KeyTransform("quotes", "evidence"), KeyTextTransform("fee", "evidence"),
     )[:most]  # fmt: skip
     parsed = ((tuple(map(leg_of, row[5])), row) for row in found)
     return [
         Logged(
             seq, entry, *_where(market, received, market_time or at), tier,
-            legs, fee, spread_paid(legs, quotes) if tier == Trade.Tier.CHECKED else ZERO,
+            legs, fee_counted(fee, seen),
+            spread_paid(legs, quotes) if tier == Trade.Tier.CHECKED else ZERO,
         )
-        for legs, (seq, entry, market, tier, received, _, fee, market_time, at, quotes) in parsed
+        for legs, (seq, entry, market, tier, received, _, fee, market_time, at, quotes, seen)
+        in parsed
     ]  # fmt: skip
 
 

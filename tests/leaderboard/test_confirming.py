@@ -8,8 +8,10 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from leaderboard import reports, services
+from leaderboard import reports, selectors, services
+from leaderboard.claims import plain
 from leaderboard.models import Bot, Trade
+from leaderboard.ranking import log
 from tests.trading.conftest import ana as trader
 from tests.trading.conftest import filled, open_account
 from tests.trading.paper.conftest import Tape, intent, option, paper, send, tape
@@ -65,7 +67,22 @@ def test_a_trade_that_names_an_order_on_paper_is_server_priced(market, account, 
     order = bought(market, account, limit_price="2.50")
     found = report(bot, told(order))
     assert (found.tier, found.market, found.reasons) == ("server_priced", "simulated", [])
-    assert found.evidence == {"at": market.at(2).isoformat()}
+    fee = plain(Fill.objects.get(order=order).fee.quantize(confirmed.PLACES))
+    assert found.evidence == {"at": market.at(2).isoformat(), "fee": fee}
+
+
+@pytest.mark.parametrize(("said", "counts"), [(None, "seen"), ("0", "seen"), ("7", "7")])
+def test_what_was_filled_here_costs_what_it_cost(market, account, bot, said, counts):
+    """A bot that leaves its fees out would rank above those that pay theirs."""
+    order = bought(market, account, limit_price="2.50")
+    paid = Fill.objects.get(order=order).fee
+    assert paid > 0
+    trade = report(bot, told(order) if said is None else told(order, fee=said))
+    assert trade.tier == "server_priced"
+    (row,) = log.read(bot.pk, after=0, most=9)
+    assert row.fee == (paid.quantize(confirmed.PLACES) if counts == "seen" else Decimal(counts))
+    shown = selectors.performance(bot, services.newest(bot))
+    assert shown.fees == row.fee
 
 
 def test_one_order_stands_behind_one_trade(market, account, bot, ana):
