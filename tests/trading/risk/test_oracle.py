@@ -146,7 +146,7 @@ class Maker:
     def spoil(self, facts: Facts) -> Facts:
         rng = self.rng
         makers = [self.account, self.clock, self.counts, self.sizes, self.losses, self.days,
-                  self.greeks, self.events, self.wealth]  # fmt: skip
+                  self.greeks, self.events, self.wealth, self.gifts]  # fmt: skip
         changes, inner = rng.choice(makers)(facts)
         if inner:
             changes["grounds"] = {"SPY": replace(facts.grounds["SPY"], **inner)}
@@ -260,6 +260,21 @@ class Maker:
             change["credit"] = D(100_000)
             change["account"] = replace(facts.account, broker=self.rng.choice(["paper", "alpaca"]))
         return change, {}
+
+    def gifts(self, facts: Facts) -> tuple:
+        """Quote an option where exercise, or the underlying, would give money for nothing."""
+        places = [at for at, one in enumerate(facts.legs) if one.instrument.option is not None]
+        if not places:
+            return {}, {}
+        place = self.rng.choice(places)
+        one, spot = facts.legs[place], oracle.Order(facts).spot
+        option = one.instrument.option
+        inside = spot - option.strike if option.is_call else option.strike - spot
+        most = spot if option.is_call else option.strike
+        ask = self.rng.choice([inside - D("0.01"), most + D("0.02")])
+        ask = max(ask, D("0.03")) + D(self.rng.choice([-1, 0, 1])) / 100
+        given_away = replace(one, quote=replace(one.quote, bid=ask - D("0.02"), ask=ask))
+        return {"legs": (*facts.legs[:place], given_away, *facts.legs[place + 1 :])}, {}
 
 
 def test_random_orders_are_judged_alike_by_a_slow_second_gate():
