@@ -174,9 +174,11 @@ def swept(
 ) -> BoolArray:
     """Return which of one account's positions, expiring today, the broker closes before the close.
 
-    What is in the money is netted by underlying at the spot and at `near` below and above it, so a
-    spread whose legs both end in the money needs its width alone. Where shares would be lacking,
-    what delivers them goes; where money would be lacking, what buys shares goes.
+    What is in the money is netted by underlying at the spot, at `near` below and above it and on
+    both sides of every strike between, so a spread whose legs both end in the money needs its width
+    alone. Where shares would be lacking,
+    what delivers them goes; where money would be lacking, what buys shares goes, calls that are
+    held before puts that were sold. What a leg that goes had covered is looked at again.
 
     Parameters
     ----------
@@ -199,12 +201,31 @@ def swept(
     count = np.asarray(quantity, dtype=np.float64) * np.asarray(multiplier, dtype=np.float64)
     moves = np.where(call, count, -count)  # shares that come when it is exercised
     goes = np.zeros(call.shape, dtype=bool)
-    for move in (1.0 - near, 1.0, 1.0 + near):
-        at = np.asarray(spot, dtype=np.float64) * move
-        live = np.where(call, at - price, price - at) >= 0.01 - 1e-9
-        coming = np.where(live, moves, 0.0)
-        after = held + np.bincount(of, weights=coming, minlength=held.size)
-        goes |= live & (moves < 0.0) & (after[of] < 0.0)
-        if buying_power - (coming * price).sum() < -1e-9:
-            goes |= live & (moves > 0.0)
-    return goes
+    now = np.asarray(spot, dtype=np.float64)
+    # Between two strikes one half of a spread ends in the money alone.
+    at_strikes = np.concatenate([(price - 0.01) / now, (price + 0.01) / now])
+    at_strikes = at_strikes[np.abs(at_strikes - 1.0) < near]
+    ends = now * np.unique([1.0 - near, 1.0, 1.0 + near, *at_strikes])[:, None]
+    # What goes may have covered what stays, so every end is looked at again until nothing goes.
+    while True:
+        left = goes.copy()
+        for at in ends:
+            live = np.where(call, at - price, price - at) >= 0.01 - 1e-9
+            goes |= _lacking(live & ~goes, moves, count > 0.0, price, of, held, buying_power)
+        if (left == goes).all():
+            return goes
+
+
+def _lacking(
+    live: BoolArray, moves: FloatArray, bought: BoolArray, price: FloatArray,
+    of: IntArray, shares: FloatArray, buying_power: float,
+) -> BoolArray:  # fmt: skip
+    """Return which go next if the market ends so: none where nothing is lacking."""
+    coming = np.where(live, moves, 0.0)
+    after = shares + np.bincount(of, weights=coming, minlength=shares.size)
+    undelivered = live & (moves < 0.0) & (after[of] < 0.0)
+    if undelivered.any() or buying_power - (coming * price).sum() >= -1e-9:
+        return undelivered
+    unpaid = live & (moves > 0.0)
+    # A call that is held is sold at no risk; a put that was sold may be the half of a spread.
+    return unpaid & bought if (unpaid & bought).any() else unpaid

@@ -170,23 +170,35 @@ def test_pin_risk_is_that_of_a_simulation():
 
 
 @given(
-    strikes=st.lists(st.integers(90, 110), min_size=1, max_size=5),
-    data=st.data(),
-    power=st.integers(0, 50_000),
-)
-def test_more_money_never_sweeps_more(strikes, data, power):
-    count = len(strikes)
-    calls = data.draw(st.lists(st.booleans(), min_size=count, max_size=count))
-    quantity = data.draw(st.lists(st.integers(-3, 3).filter(bool), min_size=count, max_size=count))
-
-    def goes(money, shares):
-        return assignment.swept(
-            is_call=calls, strike=strikes, quantity=quantity, spot=100.0,
-            underlying=[0] * count, shares=[shares], buying_power=money,
-        )  # fmt: skip
-
-    assert not (goes(power + 5000, 0) & ~goes(power, 0)).any()
-    assert not goes(10**7, 10**6).any()
+    legs=st.lists(
+        st.tuples(st.booleans(), st.integers(95, 105), st.integers(-3, 3).filter(bool)),
+        min_size=1, max_size=6,
+    ),
+    spot=st.sampled_from([96.0, 98.5, 100.0, 101.5, 104.0]),
+    power=st.integers(0, 40_000),
+    shares=st.integers(0, 300),
+)  # fmt: skip
+def test_what_is_left_can_be_carried_however_the_day_ends(legs, spot, power, shares):
+    calls, strikes, counts = zip(*legs, strict=True)
+    goes = assignment.swept(
+        is_call=np.array(calls), strike=strikes, quantity=counts, spot=spot,
+        underlying=[0] * len(legs), shares=[shares], buying_power=power,
+    )  # fmt: skip
+    between = [strike + cent for strike in strikes for cent in (-0.01, 0.01)]
+    near = [end for end in between if abs(end - spot) < 0.0099 * spot]
+    for end in (0.99 * spot, spot, 1.01 * spot, *near):
+        coming, paid, takes, gives = 0, 0, False, False
+        for (call, strike, count), gone in zip(legs, goes, strict=True):
+            if not gone and (end - strike if call else strike - end) >= 0.01:
+                move = 100 * count if call else -100 * count
+                coming, paid = coming + move, paid + move * strike
+                takes, gives = takes or move > 0, gives or move < 0
+        assert coming + shares >= 0 or not gives
+        assert paid <= power or not takes
+    assert not assignment.swept(
+        is_call=np.array(calls), strike=strikes, quantity=counts, spot=spot,
+        underlying=[0] * len(legs), shares=[10**4], buying_power=10**7,
+    ).any()  # fmt: skip
 
 
 def test_what_is_swept_stays_with_its_underlying():
