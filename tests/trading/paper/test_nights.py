@@ -20,6 +20,7 @@ from trading.brokers.paper.models import (
     PaperOrder,
     ShareDividend,
 )
+from trading.desk.reading import reasons
 from trading.ledger import selectors as books
 from trading.ledger.book import LedgerError
 from trading.models import Fill, JournalEntry, OrderEvent
@@ -226,6 +227,7 @@ def test_the_sweep_closes_what_cannot_be_paid_for(market, paper):
         OrderEvent.objects.exclude(alert="").get().alert
         == "fill of an order that is not known here"
     )
+    assert reasons([sold])[sold.pk].startswith("closed by the venue before it expires")
     assert held(account) == {PUT: 1}
     market.row(346, QUOTES)
     assert PaperOrder.objects.filter(own=True).count() == 1

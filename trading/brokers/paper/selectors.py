@@ -23,6 +23,7 @@ from trading.orders.venue import Event, Execution
 
 SOURCE: Final = "paper"
 """Under which name its news and activities are in the books."""
+SWEPT: Final = "closed by the venue before it expires, for want of money or shares"
 _WORTH: Final = ExpressionWrapper(
     F("quantity") * F("price") * F("multiplier"),
     DecimalField(max_digits=DIGITS, decimal_places=PLACES),
@@ -108,7 +109,8 @@ def fill_event(fill: PaperFill, order: PaperOrder) -> Event:
     )
     return Event(
         SOURCE, fill.execution_id, News.FILL, fill.at, order.client_order_id,
-        order.venue_order_id, execution=one, reason=fill.why["text"],
+        order.venue_order_id, execution=one,
+        reason=f"{SWEPT}: {fill.why['text']}" if order.own else fill.why["text"],
     )  # fmt: skip
 
 
