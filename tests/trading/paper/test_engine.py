@@ -260,6 +260,17 @@ def test_everything_is_cancelled_at_once(market, account):
     sound(account)
 
 
+def test_a_cancel_that_comes_too_late_keeps_what_filled_before_it(market, account):
+    order = send(account, intent("i", (CALL, 1), limit_price="2.50"))
+    market.row(2, {CALL: (2.4, 2.5, 9, 9)}, steps=False)  # no worker has walked it yet
+    name = PaperOrder.objects.get().client_order_id
+    with pytest.raises(RejectedError, match="It is over: filled"):
+        broker(account).cancel(name, "")
+    assert state_of(order) == "filled"
+    assert [one.symbol for one in books.positions(account)] == [CALL]
+    sound(account)
+
+
 def test_a_stop_and_a_trailing_stop_are_the_venues(market, account):
     send(account, intent("in", (CALL, 1), quantity="4", limit_price="2.50"))
     market.row(2, {CALL: (2.40, 2.50, 8, 6)})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace as replaced
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from django.db import transaction
 from django.utils import timezone
@@ -32,6 +33,7 @@ from trading.ledger.book import LedgerError, fits
 from trading.ledger.services import Kind
 from trading.models import Account
 
+Asked = TypeVar("Asked")
 LEAST_CASH: Final = Decimal(100)
 MOST_CASH: Final = Decimal(100_000_000)
 
@@ -190,21 +192,40 @@ def _last_trade(seat: Seat, symbol: str, multiplier: Decimal) -> int:
     return to_ns(calendars.last_trade(contract.root, contract.expiry))
 
 
-@transaction.atomic
+def _caught_up(account_id: int, ask: Callable[[Seat], Asked]) -> Asked:
+    """Ask after every row there is; what is refused then undoes none of these rows."""
+    with transaction.atomic():
+        seat = sit(account_id)
+        while engine.advance(seat):
+            pass
+        try:
+            with transaction.atomic():
+                return ask(seat)
+        except RejectedError as error:
+            refused = error
+    raise refused
+
+
 def cancel(account_id: int, client_order_id: str, *, now: dt.datetime) -> PaperOrder:
     """End an order, after the rows that came before; RejectedError when that is too late.
 
     Rows come once a minute, so between now and the next one nothing could fill it.
     """
-    seat = sit(account_id)
-    while engine.advance(seat):
-        pass
-    order = PaperOrder.objects.filter(account=seat.account, client_order_id=client_order_id).first()
+
+    def ask(seat: Seat) -> PaperOrder:
+        found = PaperOrder.objects.filter(account=seat.account, client_order_id=client_order_id)
+        order = _open(found.first())
+        _end(seat, order, now)
+        return order
+
+    return _caught_up(account_id, ask)
+
+
+def _open(order: PaperOrder | None) -> PaperOrder:
     if order is None:
         raise RejectedError("There is no such order.", "unknown order")
     if not order.is_open:
         raise RejectedError(f"It is over: {selectors.why(order)}.", "too late")
-    _end(seat, order, now)
     return order
 
 
@@ -215,7 +236,6 @@ def _end(seat: Seat, order: PaperOrder, now: dt.datetime) -> None:
     finish(seat, order, max(at or 0, to_ns(seat.paper.through), order.sent), asked=True)
 
 
-@transaction.atomic
 def replace(
     account_id: int, venue_order_id: str, request: Request, *, now: dt.datetime
 ) -> PaperOrder:
@@ -223,31 +243,30 @@ def replace(
     known = PaperOrder.objects.filter(client_order_id=request.client_order_id).first()
     if known is not None:
         return submit(account_id, request, now=now)
-    seat = sit(account_id)
-    while engine.advance(seat):
-        pass
-    number = venue_order_id.removeprefix("paper-")
-    old = PaperOrder.objects.filter(
-        account=seat.account, pk=int(number) if number.isdecimal() else 0
-    ).first()
-    if old is None or not old.is_open:
-        why = "There is no such order." if old is None else f"It is over: {selectors.why(old)}."
-        raise RejectedError(why, "too late")
-    order = submit(account_id, request, now=now, replaces=old)
-    _end(seat, old, now)
-    return order
+
+    def ask(seat: Seat) -> PaperOrder:
+        number = venue_order_id.removeprefix("paper-")
+        found = PaperOrder.objects.filter(
+            account=seat.account, pk=int(number) if number.isdecimal() else 0
+        )
+        old = _open(found.first())
+        order = submit(account_id, request, now=now, replaces=old)
+        _end(seat, old, now)
+        return order
+
+    return _caught_up(account_id, ask)
 
 
-@transaction.atomic
 def cancel_all(account_id: int, *, now: dt.datetime) -> int:
     """End every open order and return of how many that was asked."""
-    seat = sit(account_id)
-    while engine.advance(seat):
-        pass
-    orders = list(selectors.open_orders(account_id))
-    for order in orders:
-        _end(seat, order, now)
-    return len(orders)
+
+    def ask(seat: Seat) -> int:
+        orders = list(selectors.open_orders(account_id))
+        for order in orders:
+            _end(seat, order, now)
+        return len(orders)
+
+    return _caught_up(account_id, ask)
 
 
 @transaction.atomic
