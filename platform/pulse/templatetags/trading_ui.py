@@ -166,12 +166,11 @@ def order_price(order: dict[str, Any]) -> str:
         return "at the market"
     if kind == "trailing_stop":
         return f"trails by {price(order['trail'])}"
-    limit, stop = order["limit_price"], order["stop_price"]
+    many = len(order["legs"])
+    limit, stop = _net(order["limit_price"], many), _net(order["stop_price"], many)
     if kind == "stop":
-        return f"stop {price(stop)}"
-    if kind == "stop_limit":
-        return f"stop {price(stop)}, limit {price(limit)}"
-    return _net(limit, len(order["legs"]))
+        return f"stop {stop}"
+    return f"stop {stop}, limit {limit}" if kind == "stop_limit" else limit
 
 
 def _net(value: str | None, legs: int) -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from pulse.templatetags.trading_ui import order_price
 from tests.browser.trading import option
 from trading.models import Account, Order, OrderGroup
 from trading.orders import gate, services, venue
@@ -250,3 +251,17 @@ def test_the_ticket_marks_the_exit_that_is_wrong(web, sim, more, field, says):
         assert f'id="t-{field}-says"' in page
         assert says in page
     assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "stop", "legs", "said"),
+    [
+        ("stop", None, "-0.65", 2, "stop 0.65 credit"),
+        ("stop_limit", "1.20", "1.10", 2, "stop 1.10 debit, limit 1.20 debit"),
+        ("stop", None, "0.65", 1, "stop 0.65"),
+        ("limit", "-1.55", None, 2, "1.55 credit"),
+    ],
+)
+def test_the_prices_of_a_package_say_whether_they_are_paid(kind, limit, stop, legs, said):
+    order = {"kind": kind, "limit_price": limit, "stop_price": stop, "legs": [{}] * legs}
+    assert order_price(order) == said
