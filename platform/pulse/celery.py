@@ -8,6 +8,8 @@ from celery.signals import setup_logging, worker_init
 from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pulse.settings")
+# `prepare` made the system's checks; a worker that was killed is to be back soon.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
 app = Celery("pulse")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -46,6 +46,8 @@ RESTS: Final = 0.08
 PATIENCE_S: Final = 25.0
 """After which an open order is cancelled."""
 MOST_OPEN: Final = 8
+MOST_COINS: Final = 30
+"""Coins that one order is for at most: several times what is offered at once."""
 TRIES: Final = 6
 """How often a position is tried to be closed; an option may have ended meanwhile."""
 AGAIN_S: Final = 0.3
@@ -134,7 +136,7 @@ class Driver:
             return
         legs = self._package()
         if legs:
-            many = Decimal(self._dice.randint(1, 9 if self.symbol == COIN else 2))
+            many = Decimal(self._dice.randint(1, MOST_COINS if self.symbol == COIN else 2))
             self._place(client, legs, many, rests=self._dice.random() < RESTS)
 
     def _look_after(self, client: httpx.Client, stake: Stake) -> None:

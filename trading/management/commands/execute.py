@@ -11,6 +11,7 @@ from trading.execution.watchdog import Watchdog
 
 class Command(BaseCommand):
     help = "Send stored orders to their brokers, hear what becomes of them, reconcile."
+    requires_system_checks = ()  # `prepare` made them; what was killed is to be back soon
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("accounts", nargs="*", type=int, metavar="ID", help="default all")

@@ -11,6 +11,7 @@ from market.models import FeedRun
 
 class Command(BaseCommand):
     help = "Feed snapshots, frame rows and signals from a source until stopped."
+    requires_system_checks = ()  # `prepare` made them; what was killed is to be back soon
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--source", choices=("simulator", "replay"), default="simulator")
