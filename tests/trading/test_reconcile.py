@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from decimal import Decimal
 
@@ -69,6 +70,47 @@ def test_a_second_pass_writes_no_row(desk: Desk):
     again(desk)
     assert rows() == before
     assert desk.standing == Standing.LIVE
+    desk.prove()
+
+
+@real
+def test_what_happened_before_the_account_was_taken_over_is_not_booked_again(new_desk):
+    """A deposit of this morning is in the opening cash; brokers list it as of today all the same."""
+    desk = new_desk(cash="0")
+    desk.venue.cash = D("1000")
+    morning = desk.clock.now() - dt.timedelta(hours=3)
+    desk.venue.happens(Activity("a1", "deposit", morning, cash=D(500)))
+    desk.venue.happens(Activity("a2", "dividend", morning, symbol="SPY", cash=D("1.25")))
+    desk.live()
+    again(desk)
+    assert selectors.balances(desk.account).cash == desk.venue.cash == D("1501.25")
+    assert not JournalEntry.objects.filter(external_id__startswith="activity").exists()
+    desk.venue.happens(Activity("a3", "dividend", desk.clock.now(), symbol="SPY", cash=D(2)))
+    again(desk)
+    assert JournalEntry.objects.get(external_id__startswith="activity").kind == "dividend"
+    assert desk.standing == Standing.LIVE
+    desk.prove()
+
+
+@real
+def test_an_account_to_which_something_happens_meanwhile_is_taken_over_afterwards(
+    new_desk, monkeypatch
+):
+    desk = new_desk(cash="0")
+    desk.venue.cash = D("1000")
+    positions = desk.venue.positions
+
+    def slow() -> list:
+        monkeypatch.setattr(desk.venue, "positions", positions)
+        told = positions()
+        desk.venue.happens(Activity("a1", "deposit", desk.clock.now(), cash=D(500)))
+        return told
+
+    monkeypatch.setattr(desk.venue, "positions", slow)
+    desk.live()
+    again(desk)
+    assert selectors.balances(desk.account).cash == D("1500")
+    assert selectors.balances(desk.account).deposits == D("1500")
     desk.prove()
 
 

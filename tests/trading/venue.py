@@ -192,7 +192,8 @@ class Venue:
     def activities(self, since: dt.datetime) -> list[Activity]:
         with self._lock:
             self._may_fail()
-            return [one for one in self.happened if one.at >= since]
+            # As brokers do, it knows no more of an activity than its day.
+            return [one for one in self.happened if one.at >= since - dt.timedelta(days=1)]
 
     def positions(self) -> list[VenuePosition]:
         with self._lock:

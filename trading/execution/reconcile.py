@@ -16,8 +16,8 @@ from typing import Final
 import structlog
 from django.db.models.functions import Now
 
-from trading.brokers.protocol import BrokerError, VenueAccount
-from trading.execution import hearing, sending, services
+from trading.brokers.protocol import BrokerError, OutcomeUnknownError, VenueAccount
+from trading.execution import hearing, opening, sending, services
 from trading.execution.differences import Difference, Holding, Side, Weight, compare, weigh
 from trading.execution.lease import fenced
 from trading.execution.session import Session
@@ -111,7 +111,8 @@ def listen_again(session: Session, told: Pass, not_again: frozenset[str]) -> Non
     events = [one for one in events if not _in_opening(one, known)]
     for event in hearing.fresh_of(session.account_id, outlet.name, events):
         _note(session, told, hearing.hear(session.account_id, event))
-    for heard in hearing.book(session.account_id, outlet.name, outlet.activities(start)):
+    activities = opening.later(session.account_id, outlet.activities(start))
+    for heard in hearing.book(session.account_id, outlet.name, activities):
         _note(session, told, heard)
     _missing(session, told, {one.client_order_id for one in orders}, not_again)
 
@@ -250,7 +251,10 @@ def _open_books(session: Session, began: dt.datetime) -> None:
     row = AccountState.objects.get(pk=session.account_id)
     if row.known_from is not None:
         return
+    listed = opening.listed(session, began)
     theirs, _ = _theirs(session)
+    if opening.listed(session, began) != listed:
+        raise OutcomeUnknownError("something happened while the account was taken over")
     found = compare(_ours(session), theirs)
     with fenced(session.lease) as account:
         moves = tuple(
@@ -268,6 +272,7 @@ def _open_books(session: Session, began: dt.datetime) -> None:
                 account.pk, Source(SOURCE, "opening positions", began), cash=-worth, moves=moves,
                 reason="held before this house knew the account, at the broker's average price",
             )  # fmt: skip
+        opening.keep(account, listed, began)
         AccountState.objects.filter(pk=account.pk).update(known_from=began)
 
 
