@@ -75,7 +75,7 @@ def test_a_second_pass_writes_no_row(desk: Desk):
 
 @real
 def test_what_happened_before_the_account_was_taken_over_is_not_booked_again(new_desk):
-    """A deposit of this morning is in the opening cash; brokers list it as of today all the same."""
+    """A deposit of this morning is in the opening cash; brokers list it as of today."""
     desk = new_desk(cash="0")
     desk.venue.cash = D("1000")
     morning = desk.clock.now() - dt.timedelta(hours=3)

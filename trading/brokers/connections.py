@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from record import audit
@@ -43,25 +44,21 @@ def save(account: Account, *, key: str, secret: str, actor: str) -> BrokerConnec
     ------
     ConnectionRefusedError
         When the broker refuses them, the account has no broker that is connected by keys, or an
-        open order of the broker's is not where they lead: no cancel would reach it.
+        open order of the broker's is not where they lead: no cancel would reach it. Also when they
+        open another account than before, or one that is connected here already.
     BrokerAwayError
         When it cannot be tried now.
     """
     credentials = _credentials(account, _clean("key", key), _clean("secret", secret))
-    _ask(account, credentials)  # outside of any transaction: it may take ten seconds
+    told = _ask(account, credentials)  # outside of any transaction: it may take ten seconds
     _check_orders(account, credentials)
-    with transaction.atomic():
-        account = lock(account.pk)
-        found = BrokerConnection.objects.select_for_update().filter(account=account).first()
-        one = found or BrokerConnection(account=account, version=0)
-        one.account = account
-        one.secret = json.dumps({"key": credentials.key, "secret": credentials.secret})
-        one.shown = f"…{credentials.key[-_END:]}"
-        one.state, one.why, one.checked = State.WORKING, "", timezone.now()
-        one.version += 1
-        one.save()
-        _note(account, "connection.save", actor, {"version": one.version, "key": one.shown})
-    return one
+    venue_account = _digest(account, told.number)
+    try:
+        return _keep(account, credentials, venue_account, actor)
+    except IntegrityError:
+        raise ConnectionRefusedError(
+            "key", "This account of the broker's is connected here already. Remove its keys there."
+        ) from None
 
 
 def check(account: Account) -> BrokerConnection:
@@ -176,6 +173,33 @@ def _check_orders(account: Account, credentials: Credentials) -> None:
             raise ConnectionRefusedError(
                 "key", f"Order {order.pk} is not in the account of these keys. Cancel it first."
             )
+
+
+def _digest(account: Account, number: str) -> str:
+    told = f"{account.broker}|{account.mode}|{number}"
+    return hashlib.sha256(told.encode()).hexdigest() if number else ""
+
+
+@transaction.atomic
+def _keep(
+    account: Account, credentials: Credentials, venue_account: str, actor: str
+) -> BrokerConnection:
+    account = lock(account.pk)
+    found = BrokerConnection.objects.select_for_update().filter(account=account).first()
+    one = found or BrokerConnection(account=account, version=0)
+    one.account = account
+    if one.venue_account and venue_account and venue_account != one.venue_account:
+        raise ConnectionRefusedError(
+            "key", "These keys open another account of the broker's. Open an account here for it."
+        )
+    one.venue_account = venue_account or one.venue_account
+    one.secret = json.dumps({"key": credentials.key, "secret": credentials.secret})
+    one.shown = f"…{credentials.key[-_END:]}"
+    one.state, one.why, one.checked = State.WORKING, "", timezone.now()
+    one.version += 1
+    one.save()
+    _note(account, "connection.save", actor, {"version": one.version, "key": one.shown})
+    return one
 
 
 def _clean(name: str, text: str) -> str:

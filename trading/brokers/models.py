@@ -30,7 +30,19 @@ class BrokerConnection(models.Model):
     why = models.CharField(max_length=300, blank=True, help_text="what the broker said")
     checked = models.DateTimeField(help_text="when the broker was last asked")
     version = models.PositiveIntegerField(default=1, help_text="rises with each new pair of keys")
+    venue_account = models.CharField(
+        max_length=64, blank=True, help_text="digest of the account's number at the broker"
+    )
     created = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        # Two that act on one account at a broker take each other's orders for a stranger's.
+        constraints = (
+            models.UniqueConstraint(
+                fields=["venue_account"], condition=~models.Q(venue_account=""),
+                name="one_connection_of_a_venue_account",
+            ),
+        )  # fmt: skip
 
     def __str__(self) -> str:
         return f"account {self.account_id} {self.state}"

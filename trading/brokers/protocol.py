@@ -78,6 +78,8 @@ class VenueAccount:
     buying_power: Decimal
     options_level: int = 0
     obstacles: tuple[str, ...] = ()
+    number: str = ""
+    """By which the broker tells it from others, whatever keys open it; empty when not told."""
 
 
 @dataclass(frozen=True, slots=True)

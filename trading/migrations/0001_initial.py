@@ -315,6 +315,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "venue_account",
+                    models.CharField(
+                        blank=True,
+                        help_text="digest of the account's number at the broker",
+                        max_length=64,
+                    ),
+                ),
+                (
                     "created",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
@@ -327,6 +335,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": (
+                    models.UniqueConstraint(
+                        condition=models.Q(("venue_account", ""), _negated=True),
+                        fields=("venue_account",),
+                        name="one_connection_of_a_venue_account",
+                    ),
+                ),
+            },
         ),
         migrations.CreateModel(
             name="Heartbeat",

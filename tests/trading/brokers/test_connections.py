@@ -133,6 +133,27 @@ def test_new_keys_take_the_place_of_the_old(venue, account):
     assert registry.of(account).account()
 
 
+def test_keys_of_another_account_are_not_of_these_books(venue, account):
+    saved(account)
+    venue.venue.account.number = "PA0000000099"
+    with pytest.raises(ConnectionRefusedError, match="open another account"):
+        saved(account)
+    assert BrokerConnection.objects.get().version == 1
+
+
+def test_an_account_of_the_brokers_is_connected_once(venue, account):
+    """Two that act on it would each take the other's orders for a stranger's."""
+    saved(account)
+    other = services.open_account(
+        User.objects.create_user("b@example.com"), name="the same", broker="alpaca"
+    )
+    with pytest.raises(ConnectionRefusedError, match="connected here already"):
+        saved(other)
+    assert BrokerConnection.objects.get().account == account
+    connections.remove(account, actor="user 1")
+    assert saved(other).version == 1
+
+
 def test_a_look_notes_what_the_broker_says(venue, account):
     saved(account)
     venue.venue.account.blocked = True

@@ -222,7 +222,7 @@ def account_of(given: Payload) -> VenueAccount:
     return VenueAccount(
         number(given.get("cash"), "cash"), number(given.get("equity"), "equity"),
         min(powers, default=Decimal(0)), int(number(level or 0, "options_trading_level")),
-        tuple(obstacles),
+        tuple(obstacles), str(given.get("account_number") or ""),
     )  # fmt: skip
 
 

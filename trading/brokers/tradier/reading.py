@@ -173,7 +173,7 @@ def account_of(balances: Payload, profile: Payload, name: str) -> VenueAccount:
         level = number(mine, "option_level") if mine.get("option_level") else Decimal(0)
     return VenueAccount(
         number(balances, "total_cash"), number(balances, "total_equity"), min(powers), int(level),
-        obstacles,
+        obstacles, name,
     )  # fmt: skip
 
 
