@@ -25,7 +25,7 @@ from market.store import write_snapshot
 COIN: Final = "CHAOS/USD"
 FIRST: Final = 100.0
 HALF: Final = 0.05
-SIZES: Final = (1, 3)
+SIZES: Final = (1, 2)
 """How much is offered and wanted, at least and at most."""
 EVERY_S: Final = 0.5
 log = structlog.get_logger(__name__)

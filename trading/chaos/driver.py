@@ -35,6 +35,8 @@ Legs = tuple[tuple[str, int], ...]
 CENT: Final = Decimal("0.01")
 SLACK: Final = Decimal("0.03")
 """How far beyond the other side of the quote a price is given, so that it fills."""
+COIN_SLACK: Final = Decimal("0.4")
+"""The same of a coin, whose orders fill bit by bit while its price walks."""
 FRESH_S: Final = 4.0
 """Seconds that a quote may be old to trade on it; the gate refuses older ones."""
 COLLAR: Final = Decimal("0.09")
@@ -196,7 +198,8 @@ class Driver:
         if rests:
             price = mid - (1 - AWAY) * abs(mid) - SLACK
         else:
-            price = min(net + SLACK, mid + max(COLLAR * abs(mid), TICKS * len(legs)))
+            slack = COIN_SLACK if self.symbol == COIN else SLACK
+            price = min(net + slack, mid + max(COLLAR * abs(mid), TICKS * len(legs)))
         price = -price if single and legs[0][1] < 0 else price
         return price.quantize(CENT, ROUND_HALF_UP)
 
