@@ -11,7 +11,8 @@ from typing import Any
 
 from django.contrib import admin
 
-import trading.brokers.paper.admin  # noqa: F401
+import trading.brokers.paper.admin
+import trading.risk.admin  # noqa: F401
 from record.admin import ReadOnlyAdmin
 from trading.ledger.book import plain
 from trading.models import (
@@ -26,7 +27,6 @@ from trading.models import (
     GateDecision,
     Heartbeat,
     JournalEntry,
-    LimitSetting,
     Order,
     OrderEvent,
     OrderGroup,
@@ -270,15 +270,6 @@ class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ("kind", "target", "limit_s", "at")
     list_filter = ("kind",)
     search_fields = ("target",)
-
-
-@admin.register(LimitSetting)
-class LimitSettingAdmin(ReadOnlyAdmin):
-    """Limits that somebody set."""
-
-    list_display = ("kind", "target", "name", amount("value"), "actor", "since")
-    list_filter = ("kind", "name")
-    search_fields = ("target", "actor")
 
 
 @admin.register(RiskProfile)

@@ -1,4 +1,4 @@
-"""Operators' pages of trading: everything is seen, nothing is edited but dividends to come."""
+"""Operators' pages of trading: all is seen; dividends to come and limits of scopes are edited."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.trading.conftest import buy, filled
 from trading.execution import heartbeats
 from trading.execution import services as standing
 from trading.execution.states import Standing
-from trading.models import BrokerConnection, PaperAccount, ShareDividend
+from trading.models import BrokerConnection, LimitSetting, PaperAccount, ShareDividend
 from trading.orders import services as orders
 from trading.orders.venue import apply
 from trading.risk import services as limits
@@ -33,7 +33,8 @@ from trading.switches import services as switches
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(apps.get_app_config("trading").get_models(), key=lambda one: one.__name__)
-READ = [one for one in MODELS if one is not ShareDividend]
+EDITED = {LimitSetting, ShareDividend}
+READ = [one for one in MODELS if one not in EDITED]
 CANARY = "canary-that-opens-an-account"
 ADD = "/admin/trading/sharedividend/add/"
 SESSION = "2027-03-10"
@@ -79,13 +80,11 @@ def page_of(model, what: str, *args) -> str:
     return reverse(f"admin:trading_{model._meta.model_name}_{what}", args=args)
 
 
-def test_every_table_has_a_page_and_only_dividends_are_edited():
+def test_every_table_has_a_page_and_only_dividends_and_limits_are_edited():
     sites = {one: site for one, site in admin.site._registry.items()
              if one._meta.app_label == "trading"}  # fmt: skip
     assert set(sites) == set(MODELS)
-    assert [one for one, site in sites.items() if not isinstance(site, ReadOnlyAdmin)] == [
-        ShareDividend
-    ]
+    assert {one for one, site in sites.items() if not isinstance(site, ReadOnlyAdmin)} == EDITED
 
 
 def test_rows_are_seen_and_no_hand_changes_or_removes_them(browser, story):
@@ -113,7 +112,7 @@ def test_rows_are_seen_and_no_hand_changes_or_removes_them(browser, story):
             assert CANARY.encode() not in page.content
     assert seen >= {
         "Account", "AccountState", "Balance", "BrokerConnection", "ClientOrderId", "Fill",
-        "GateDecision", "Heartbeat", "JournalEntry", "LimitSetting", "Order", "OrderEvent",
+        "GateDecision", "Heartbeat", "JournalEntry", "Order", "OrderEvent",
         "OrderLeg", "Position", "Posting", "Switch", "SwitchChange",
     }  # fmt: skip
 
@@ -155,6 +154,60 @@ def test_who_may_only_look_at_orders_sees_no_connections(story):
     assert looking.get("/admin/trading/order/").status_code == 200
     assert looking.get("/admin/trading/brokerconnection/").status_code == 403
     assert looking.get(ADD).status_code == 403
+
+
+# --- limits of scopes ---------------------------------------------------------------------------
+LIMIT = "/admin/trading/limitsetting/add/"
+WANTED = {"kind": "symbol", "target": " spy", "name": "contracts", "value": "3"}
+
+
+def test_an_operator_limits_a_symbol_changes_that_and_lifts_it(browser, operator):
+    assert browser.post(LIMIT, WANTED).status_code == 302
+    row = LimitSetting.objects.get()
+    assert (row.scope, row.value) == (Scope("symbol", "SPY"), 3)
+    assert row.actor == f"operator {operator.pk}"
+    here = page_of(LimitSetting, "change", row.pk)
+    assert browser.post(here, {"value": "5", "kind": "global", "name": "held"}).status_code == 302
+    row.refresh_from_db()
+    assert (row.scope, row.name, row.value) == (Scope("symbol", "SPY"), "contracts", 5)
+    gone = browser.post(page_of(LimitSetting, "delete", row.pk), {"post": "yes"})
+    assert gone.status_code == 302
+    assert not LimitSetting.objects.exists()
+    chain = AuditEntry.objects.filter(chain="limits").order_by("seq")
+    assert list(chain.values_list("action", flat=True)) == ["limit.set", "limit.set", "limit.lift"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [({"target": ""}, "Give the id"), ({"kind": "global"}, "Give the id"),
+     ({"kind": "account", "target": "1"}, "not one of the available choices"),
+     ({"value": "1000000"}, "Give at most"), ({"value": "-1"}, "0 or more"),
+     ({"value": "1.5"}, "a whole number"), ({"name": "luck"}, "not one of the available")],
+)  # fmt: skip
+def test_a_limit_that_cannot_be_is_refused_at_its_field(browser, more, said):
+    page = browser.post(LIMIT, WANTED | more)
+    assert page.status_code == 200
+    assert said in page.content.decode()
+    assert not LimitSetting.objects.exists()
+
+
+def test_a_change_to_a_limit_that_cannot_be_is_refused(browser):
+    browser.post(LIMIT, WANTED)
+    row = LimitSetting.objects.get()
+    page = browser.post(page_of(LimitSetting, "change", row.pk), {"value": "1000000"})
+    assert "Give at most" in page.content.decode()
+    row.refresh_from_db()
+    assert row.value == 3
+
+
+def test_limits_of_accounts_are_their_owners(browser, open_account):
+    account = open_account()
+    limits.set_limit(account.pk, "contracts", Decimal(1), actor="user 1")
+    row = LimitSetting.objects.get()
+    assert browser.post(page_of(LimitSetting, "change", row.pk), {"value": "2"}).status_code == 403
+    gone = browser.post(page_of(LimitSetting, "delete", row.pk), {"post": "yes"})
+    assert gone.status_code == 403
+    assert LimitSetting.objects.exists()
 
 
 # --- dividends ----------------------------------------------------------------------------------

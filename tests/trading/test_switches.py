@@ -71,6 +71,15 @@ def test_whatever_is_wrong_with_the_latch_closes_it(file: Latch, content):
         file.clear(SPY)
 
 
+def test_what_people_read_of_the_latch_says_nothing_of_this_host(file: Latch):
+    file.path.unlink()
+    assert file.hindrance([]) == "The latch cannot be read: No such file or directory"
+    file.path.mkdir()
+    with pytest.raises(LatchError) as caught:
+        file.set(SPY, actor="ana", reason="x")
+    assert str(file.path.parent) not in str(caught.value)
+
+
 def test_setting_a_broken_latch_keeps_it_closed(file: Latch):
     file.path.write_text("{")
     file.set(SPY, actor="ana", reason="x")

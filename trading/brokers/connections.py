@@ -10,6 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.models import User
 from record import audit
 from record.secrets import SecretError
 from trading.brokers import registry
@@ -17,12 +18,15 @@ from trading.brokers.catalogue import OFFERS
 from trading.brokers.credentials import Credentials
 from trading.brokers.models import BrokerConnection
 from trading.brokers.protocol import Broker, BrokerError, RejectedError, VenueAccount
+from trading.ledger import services as ledger
 from trading.ledger.book import LedgerError
 from trading.ledger.services import chain_of, lock
 from trading.models import Account, Order
 from trading.orders.machine import OPEN
 
 _LONGEST = 200
+_LONGEST_NAME = 60
+_MOST_ACCOUNTS = 20
 _END = 4
 _LOOKED_AT = 3
 """Orders that were sent last, by which one account is told from another."""
@@ -35,6 +39,32 @@ class ConnectionRefusedError(LedgerError):
 
 class BrokerAwayError(LedgerError):
     """The broker gave no answer; nothing was kept. Try again."""
+
+
+@transaction.atomic
+def open_account(user: User, *, name: str, broker: str, mode: str) -> Account:
+    """Open an account at a broker. It has no keys yet and trades nothing.
+
+    Raises
+    ------
+    LedgerError
+        Naming the field: no name or one that is used, no such broker or mode, too many accounts.
+    """
+    owner = User.objects.select_for_update().get(pk=user.pk)  # one at a time
+    rows = Account.objects.filter(owner=owner)
+    if not 0 < len(name) <= _LONGEST_NAME:
+        raise LedgerError("name", f"Give a name of 1 to {_LONGEST_NAME} characters.")
+    if rows.filter(name=name).exists():
+        raise LedgerError("name", "You have an account of this name; give another.")
+    if broker not in OFFERS:
+        raise LedgerError("broker", "Choose one of the brokers.")
+    if mode not in Account.Mode.values:
+        raise LedgerError("mode", "Choose practice or real money.")
+    if rows.filter(broker__in=OFFERS).count() >= _MOST_ACCOUNTS:
+        raise LedgerError(
+            "name", f"You have {_MOST_ACCOUNTS} accounts at brokers, which is the most."
+        )
+    return ledger.open_account(owner, name=name, mode=mode, broker=broker)
 
 
 def save(account: Account, *, key: str, secret: str, actor: str) -> BrokerConnection:

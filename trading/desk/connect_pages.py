@@ -21,16 +21,13 @@ from trading.brokers.catalogue import OFFERS
 from trading.brokers.models import BrokerConnection
 from trading.desk import reading
 from trading.desk.pages import actor_of, own_account, show
-from trading.desk.rest import LIVE
-from trading.ledger import services as ledger
+from trading.desk.rest import LIVE, PAPER
 from trading.ledger.book import LedgerError
 from trading.models import Account
 from trading.risk import services as risk
 
 TOO_MANY: Final = "You tried often. Wait a minute, then try again."
 _TRIES: Final = rates.Policy("broker", "Trying a broker's keys", a_minute=6, burst=10)
-_MOST_ACCOUNTS: Final = 20
-_LONGEST: Final = 60
 _SIMULATED: Final = "paper"
 """The broker of accounts that are filled here."""
 
@@ -73,21 +70,10 @@ def create(request: HttpRequest) -> HttpResponse:
     user = person(request)
     given = {name: request.POST.get(name, "")[:80].replace("\x00", "").strip()
              for name in ("name", "broker", "mode")}  # fmt: skip
-    rows = reading.accounts_of(user.pk)
-    fault: dict[str, str] = {}
-    if not 0 < len(given["name"]) <= _LONGEST:
-        fault = {"name": f"Give a name of 1 to {_LONGEST} characters."}
-    elif rows.filter(name=given["name"]).exists():
-        fault = {"name": "You have an account of this name; give another."}
-    elif given["broker"] not in OFFERS:
-        fault = {"broker": "Choose one of the brokers."}
-    elif given["mode"] not in Account.Mode.values:
-        fault = {"mode": "Choose practice or real money."}
-    elif rows.exclude(broker=_SIMULATED).count() >= _MOST_ACCOUNTS:
-        fault = {"name": f"You have {_MOST_ACCOUNTS} accounts at brokers, which is the most."}
-    if fault:
-        return _overview(request, given, fault)
-    ledger.open_account(user, name=given["name"], mode=given["mode"], broker=given["broker"])
+    try:
+        connections.open_account(user, **given)
+    except LedgerError as error:
+        return _overview(request, given, {error.field: str(error)})
     messages.success(request, "The account is made. Give its keys to connect it.")
     return _back()
 
@@ -132,16 +118,17 @@ def test(request: HttpRequest, account_id: int) -> HttpResponse:
 
 
 @require_POST
-@entitled(LIVE)
+@entitled(PAPER)
 def remove(request: HttpRequest, account_id: int) -> HttpResponse:
-    """Forget the keys of an account."""
+    """Forget the keys of an account, whatever its owner's plan is by now."""
     found = own_account(request, account_id)
     try:
         connections.remove(found, actor=actor_of(request))
     except LedgerError as error:
-        return _overview(request, {}, {f"{found.pk}/key": str(error)})
-    messages.success(request, f"The keys of {found.name} are gone.")
-    return _back()
+        messages.error(request, f"The keys of {found.name} are kept: {error}")
+    else:
+        messages.success(request, f"The keys of {found.name} are gone.")
+    return HttpResponseRedirect(reverse("trading:account", args=[found.pk]))
 
 
 def _may_try(request: HttpRequest) -> bool:

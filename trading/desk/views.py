@@ -25,7 +25,7 @@ from trading.desk.rest import PAPER
 from trading.execution import services as execution
 from trading.execution.states import Standing
 from trading.ledger.book import LedgerError, fits
-from trading.models import Account, RiskProfile
+from trading.models import Account, BrokerConnection, RiskProfile
 from trading.risk import services as risk
 from trading.risk.gather import RISKS
 
@@ -113,6 +113,7 @@ def _account(request: HttpRequest, found: Account, fault: str) -> HttpResponse:
         "alerts": reading.alerts(user.pk, found.pk),
         "profile": RiskProfile.objects.filter(account=found).first(),
         "risks": RISKS,
+        "connection": BrokerConnection.objects.filter(account=found).first(),
         "fault": fault,
     }
     code = HTTPStatus.BAD_REQUEST if fault else HTTPStatus.OK

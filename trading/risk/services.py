@@ -11,6 +11,7 @@ from django.db.models import Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from accounts.plans import PRO_PLUS
 from record import audit
 from trading.actors import is_person
 from trading.ledger.book import plain
@@ -71,11 +72,7 @@ def set_scope_limit(scope: Scope, name: str, value: Decimal, *, actor: str) -> b
     LimitError
         When there is no such limit, or a machine would raise it.
     """
-    if scope.kind == "account":
-        raise LimitError("scope", "Set an account's limits with set_limit.")
-    if (scope.kind == "global") != (scope.id == ""):
-        raise LimitError("scope", "Only the global scope has no id.")
-    limits.check(name, value, "pro_plus")
+    check_scope_limit(scope, name, value)
     row = LimitSetting.objects.select_for_update().filter(
         kind=scope.kind, target=scope.id, name=name
     ).first()  # fmt: skip
@@ -86,6 +83,31 @@ def set_scope_limit(scope: Scope, name: str, value: Decimal, *, actor: str) -> b
     _store(scope, name, value, actor)
     _note(CHAIN, actor, scope, name, None if row is None else row.value, value)
     telling.told_limit(scope, name, f"To at most {plain(value)}, by {actor}.")
+    return True
+
+
+def check_scope_limit(scope: Scope, name: str, value: Decimal) -> None:
+    """Raise LimitError unless a scope may have such a limit."""
+    if scope.kind == "account":
+        raise LimitError("scope", "An account's limits are its owner's to set.")
+    if (scope.kind == "global") != (scope.id == ""):
+        raise LimitError("scope", "Give the id of what it is for; only the global scope has none.")
+    limits.check(name, value, PRO_PLUS)
+
+
+@transaction.atomic
+def lift_scope_limit(scope: Scope, name: str, *, actor: str) -> bool:
+    """Take a limit off a scope again, which only a person does; return whether there was one."""
+    row = LimitSetting.objects.select_for_update().filter(
+        kind=scope.kind, target=scope.id, name=name
+    ).first()  # fmt: skip
+    if row is None:
+        return False
+    if scope.kind == "account" or not is_person(actor):
+        raise LimitError("actor", "Only a person lets more pass than before.")
+    row.delete()
+    _note(CHAIN, actor, scope, name, row.value, None)
+    telling.told_limit(scope, name, f"No longer at most {plain(row.value)}, by {actor}.")
     return True
 
 
@@ -185,10 +207,11 @@ def _store(scope: Scope, name: str, value: Decimal, actor: str) -> None:
 
 
 def _note(
-    chain: str, actor: str, scope: Scope, name: str, before: Decimal | None, value: Decimal
+    chain: str, actor: str, scope: Scope, name: str, before: Decimal | None, value: Decimal | None
 ) -> None:
     audit.write(
-        chain, actor=actor, action="limit.set", subject=str(scope),
+        chain, actor=actor, action="limit.lift" if value is None else "limit.set",
+        subject=str(scope),
         detail={"limit": name, "before": None if before is None else plain(before),
-                "value": plain(value)},
+                "value": None if value is None else plain(value)},
     )  # fmt: skip

@@ -59,7 +59,7 @@ class Latch:
             stops = json.loads(self.path.read_text())["stops"]
             return {_scope(name): Catch(**one) for name, one in stops.items()}
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise LatchError(f"The latch {self.path} cannot be read: {error}") from error
+            raise LatchError(f"The latch cannot be read: {_why(error)}") from error
 
     def hindrance(self, scopes: Iterable[Scope]) -> str:
         """Return in words what stops any of the scopes, empty when nothing does; never raises."""
@@ -86,7 +86,7 @@ class Latch:
             with self._locked():
                 self._write({**self._known(), scope: Catch(actor, reason, at)})
         except OSError as error:
-            raise LatchError(f"{error}; {self._shut()}") from error
+            raise LatchError(f"{_why(error)}; {self._shut()}") from error
 
     def clear(self, scope: Scope) -> bool:
         """Let a scope pass again; return whether it was stopped. LatchError when unreadable."""
@@ -103,7 +103,7 @@ class Latch:
             with self._locked():
                 self._write({})
         except OSError as error:
-            raise LatchError(f"The latch {self.path} cannot be written: {error}") from error
+            raise LatchError(f"The latch cannot be written: {_why(error)}") from error
 
     def _change(self, scope: Scope, change: Callable[[dict[Scope, Catch]], object]) -> bool:
         try:
@@ -114,7 +114,7 @@ class Latch:
                 change(stops)
                 self._write(stops)
         except OSError as error:
-            raise LatchError(f"The latch {self.path} cannot be written: {error}") from error
+            raise LatchError(f"The latch cannot be written: {_why(error)}") from error
         return True
 
     def _known(self) -> Mapping[Scope, Catch]:
@@ -130,7 +130,7 @@ class Latch:
         try:
             self.path.unlink(missing_ok=True)
         except OSError as error:
-            return f"nor could it be removed: {error}"
+            return f"nor could it be removed: {_why(error)}"
         return "it is removed, which stops everything on this host"
 
     def _write(self, stops: Mapping[Scope, Catch]) -> None:
@@ -157,6 +157,11 @@ class Latch:
         with self.path.with_name(f"{self.path.name}.lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _why(error: Exception) -> str:
+    """Return what is wrong without where: people read it who have no business on this host."""
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
 
 
 def _scope(name: str) -> Scope:

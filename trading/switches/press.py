@@ -44,10 +44,17 @@ class Report:
         try:
             yield
         except (LatchError, redis.RedisError, DatabaseError, services.SwitchError) as error:
-            self.failed.append(f"{what}: {str(error).strip() or type(error).__name__}")
+            self.failed.append(f"{what}: {_said(error)}")
             log.error("kill_switch_part_failed", part=what, error=str(error))
         else:
             self.done.append(what)
+
+
+def _said(error: Exception) -> str:
+    """Return what people read of a failure: drivers tell addresses and paths of this host."""
+    if isinstance(error, redis.RedisError):
+        return "Redis does not answer"
+    return "the database does not answer" if isinstance(error, DatabaseError) else str(error)
 
 
 def latch() -> Latch:

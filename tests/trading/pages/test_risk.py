@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -317,6 +318,22 @@ def test_keys_are_tried_kept_sealed_and_never_shown(plus, monkeypatch):
     plus.post(f"{here}/remove")
     assert not BrokerConnection.objects.exists()
     assert plus.post(f"{here}/test").status_code == 400
+
+
+def test_after_a_smaller_plan_the_keys_can_still_be_forgotten(plus, monkeypatch):
+    plus.post("/trading/connections/create", {"name": "mine", "broker": "alpaca", "mode": "live"})
+    account = Account.objects.get()
+    BrokerConnection.objects.create(
+        account=account, secret="{}", shown="…1234", checked=timezone.now()
+    )
+    User.objects.update(plan="free")
+    assert plus.get("/trading/connections/").status_code == 403
+    page = plus.get(f"/trading/accounts/{account.pk}/")
+    assert "Forget the broker's keys" in html.unescape(page.content.decode())
+    answer = plus.post(f"/trading/connections/{account.pk}/remove", follow=True)
+    assert "The keys of mine are gone." in text(answer)
+    assert not BrokerConnection.objects.exists()
+    assert "Forget the broker" not in answer.content.decode()
 
 
 @pytest.mark.parametrize(
