@@ -22,13 +22,15 @@ FUTURE_S: Final = 1.0
 class Quote:
     """Bid and ask of an instrument, and how many seconds ago they were known here.
 
-    `good_for_s` is for how long they count when a position is opened.
+    `good_for_s` is for how long they count when a position is opened. `doubt` says in words what
+    is wrong with the market around them, so that nothing opens by them; empty when nothing is.
     """
 
     bid: Decimal
     ask: Decimal
     age_s: float
     good_for_s: float = OPENING_S
+    doubt: str = ""
 
 
 Source = Callable[["Account", str], Quote | None]
@@ -57,16 +59,23 @@ def quote(account: Account, symbol: str) -> Quote | None:
 def hindrance(account: Account, symbols: Iterable[str], *, closing: bool) -> str:
     """Return in words why an order must not leave by what is seen; empty when it may."""
     for symbol in symbols:
-        seen = quote(account, symbol)
-        if seen is None:
-            return f"there is no quote of {symbol}"
-        if not (seen.bid.is_finite() and seen.ask.is_finite() and 0 <= seen.bid <= seen.ask):
-            return f"the quote of {symbol} is no market: {seen.bid} to {seen.ask}"
-        if not closing and seen.bid <= 0:
-            return f"nobody bids for {symbol}"
-        if not seen.age_s >= -FUTURE_S:
-            return f"the quote of {symbol} is of the future by {-seen.age_s:.1f} s"
-        most = max(CLOSING_S, seen.good_for_s) if closing else seen.good_for_s
-        if not seen.age_s <= most:
-            return f"the quote of {symbol} is {seen.age_s:.1f} s old; {most:g} s are allowed"
+        why = blindness(symbol, quote(account, symbol), closing=closing)
+        if why:
+            return why
+    return ""
+
+
+def blindness(symbol: str, seen: Quote | None, *, closing: bool) -> str:
+    """Return in words why no order may leave by an instrument's quote; empty when one may."""
+    if seen is None:
+        return f"there is no quote of {symbol}"
+    if not (seen.bid.is_finite() and seen.ask.is_finite() and 0 <= seen.bid <= seen.ask):
+        return f"the quote of {symbol} is no market: {seen.bid} to {seen.ask}"
+    if not closing and (seen.doubt or seen.bid <= 0):
+        return seen.doubt or f"nobody bids for {symbol}"
+    if not seen.age_s >= -FUTURE_S:
+        return f"the quote of {symbol} is of the future by {-seen.age_s:.1f} s"
+    most = max(CLOSING_S, seen.good_for_s) if closing else seen.good_for_s
+    if not seen.age_s <= most:
+        return f"the quote of {symbol} is {seen.age_s:.1f} s old; {most:g} s are allowed"
     return ""

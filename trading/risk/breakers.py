@@ -23,7 +23,7 @@ from trading.ledger.services import lock
 from trading.models import Account, Breaker, Fill, GateDecision, Order, Position
 from trading.orders.gate import Verdict
 from trading.orders.machine import FINAL, OPEN, News
-from trading.risk import gather, services, telling
+from trading.risk import gather, services, sight, telling
 from trading.risk.facts import Book, Facts
 from trading.risk.slippage import MOST_SIGMAS, sigmas
 from trading.scopes import EVERYTHING
@@ -240,15 +240,16 @@ def watch_all(now: dt.datetime | None = None) -> Watched:
     accounts = list(rows.values_list("pk", flat=True))
     failed = []
     for pk in accounts:
-        try:
-            watch(pk, now)
-        except Exception:
-            log.exception("watch_failed", account=pk)
-            failed.append(pk)
+        for look in (watch, sight.watch):
+            try:
+                look(pk, now)
+            except Exception:
+                log.exception("watch_failed", account=pk)
+                failed.append(pk)
     if failed:
-        log.error("watch_incomplete", accounts=len(accounts), failed=len(failed))
+        log.error("watch_incomplete", accounts=len(accounts), failed=len(set(failed)))
     watch_system(now or timezone.now())
-    return Watched(len(accounts), tuple(failed))
+    return Watched(len(accounts), tuple(dict.fromkeys(failed)))
 
 
 def watch_system(now: dt.datetime) -> bool:

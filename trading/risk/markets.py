@@ -118,7 +118,8 @@ def _real(symbol: str, now: dt.datetime) -> Seen:
     kept = newest_known(symbol, at=now)
     if kept is None:
         return _seen(symbol, now, "there is no data of it", None, None, None)
-    late = (to_ns(now) - kept.data.known_at) / SECOND
+    # By when the market was so, not by when that could be known: a feed may tell of it late.
+    late = (to_ns(now) - kept.data.time) / SECOND
     return _seen(symbol, now, "on", kept, _earlier(kept, symbol, None), late)
 
 

@@ -55,7 +55,7 @@ def warn(account_id: int, now: dt.datetime | None = None) -> int:
     account = lock(account_id)
     fresh = [one for one in _due(account, now) if not _given(account, one)]
     for one in fresh:
-        _give(account, one)
+        give(account, one)
     return len(fresh)
 
 
@@ -100,11 +100,12 @@ def _given(account: Account, one: Notice) -> bool:
     return rows.exists()
 
 
-def _give(account: Account, one: Notice) -> None:
+def give(account: Account, one: Notice, *, by_message: bool = True) -> None:
+    """Give a warning under the account's lock, in the transaction that keeps it as given."""
     source = Source(SOURCE, one.key, timezone.now())
     note(account, None, source, KIND, actor=SOURCE, alert=one.text)
     telling.promise(account, KIND, one.title, "", one.text)
-    if account.owner_id is not None:
+    if by_message and account.owner_id is not None:
         warn_by_message(
             account.owner_id, f"{account.pk} {one.key}", title=f"{account.name}: {one.title}",
             text=one.text, path=reverse("trading:account", args=[account.pk]),
