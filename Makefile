@@ -1,11 +1,11 @@
-# make up · make test · make lint · make bench · make chaos · make assets; each does its own set-up.
+# make up · make test · make lint · make bench · make chaos · make mutants · make assets; each does its own set-up.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONUNBUFFERED := 1
 
-.PHONY: up test lint bench chaos assets chromium clean help
+.PHONY: up test lint bench chaos mutants assets chromium clean help
 
 help:
 	@sed -n '1p' Makefile
@@ -65,6 +65,10 @@ FILLS ?= 20000
 MINUTES ?= 300
 chaos: $(VENV)/.run
 	@$(BIN)/python -W ignore manage.py chaos --seed $(SEED) --kills $(KILLS) --fills $(FILLS) --minutes $(MINUTES) $(CHAOS)
+
+# For example make mutants MUTANTS="--only trading/risk/rules --sample 200"
+mutants: $(VENV)/.dev
+	@$(BIN)/python -m tests.mutants.run --seed $(SEED) $(MUTANTS)
 
 clean:
 	@rm -rf $(VENV) var static/vendor node_modules
