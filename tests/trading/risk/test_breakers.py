@@ -25,7 +25,7 @@ from trading.models import AccountDay, Breaker, Order
 from trading.orders import services
 from trading.orders.machine import News
 from trading.orders.venue import apply
-from trading.risk import breakers, slippage
+from trading.risk import breakers
 from trading.risk import services as limits
 from trading.scopes import EVERYTHING
 from trading.switches import services as switches
@@ -213,13 +213,6 @@ def test_a_fill_far_worse_than_usual_opens_the_breaker_once(ready):
     Breaker.objects.update(state="closed")
     breakers.watch(ready.pk, timezone.now())
     assert Breaker.objects.exclude(state="closed").count() == 0
-
-
-def test_what_is_usual_needs_twenty_fills():
-    assert slippage.sigmas([0.0] * 19, 1.0) is None
-    assert slippage.sigmas([0.0] * 20, float("nan")) is None
-    assert slippage.sigmas([0.01, -0.01] * 10, 0.02) == pytest.approx(1.949, abs=1e-3)
-    assert slippage.sigmas([0.0] * 20, 0.0004) == pytest.approx(4.0)
 
 
 def test_brokers_that_refuse_half_of_everything_turn_the_global_switch(live_account, ready):

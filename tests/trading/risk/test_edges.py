@@ -178,6 +178,19 @@ def test_the_worst_leg_counts_wherever_it_stands(name, bad, good):
 
 
 @pytest.mark.parametrize(
+    ("name", "long", "short"),
+    [("open interest", {"interest": D(80)}, {"interest": D(20)}),
+     ("displayed size", {"ask_size": D(4)}, {"bid_size": D(1)})],
+)  # fmt: skip
+def test_what_is_sold_counts_like_what_is_bought(name, long, short):
+    """Two of each: of the long one four may be had, of the short one a single one."""
+    legs = (leg(option(600), units=2, quote=quote(**long)),
+            leg(option(605), -1, units=2, quote=quote(**short)))  # fmt: skip
+    answer = said(given(legs, limits={"interest": D("0.05"), "displayed": D(1)}), name)
+    assert (answer.outcome, answer.value, answer.limit) == ("refuse", "2", "1")
+
+
+@pytest.mark.parametrize(
     ("name", "first", "second", "value", "limit"),
     [
         ("width", quote(), quote("9.00"), "0.02", "1.25"),
@@ -347,3 +360,12 @@ def test_a_limit_that_trades_at_once_is_priced_at_its_collar():
     facts = given(intent={"limit_price": None, "kind": market.kind})
     assert said(facts, "collar").value == said(facts, "through").value == "5.2605"
     assert refused_by(facts) == "order kind"
+
+
+def test_of_puts_over_cash_the_dearest_count():
+    sold, other = (leg(put(600), -1),), held(put(590), -1)
+    for positions, right in [
+        ((other, held(put(580), 1)), 60_000), ((other,), 119_000),
+        ((other, held(SHARE, -50)), 89_500),
+    ]:  # fmt: skip
+        assert given(sold, positions=positions).picture.cover.strikes_over_cash == right, positions

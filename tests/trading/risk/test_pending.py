@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.trading.risk.built import held, option
+from trading.risk.facts import Holding
 from trading.risk.pending import OpenOrder, closes, grouped
 
 D = Decimal
@@ -34,6 +35,12 @@ def test_an_order_that_leaves_a_position_leaves_less_to_others(position, sold, c
     found, rest = grouped([order(1, held(CALL, sold))], {SYMBOL: D(position)})
     assert found[0].closing is closing
     assert rest[SYMBOL] == left
+
+
+def test_a_part_of_a_coin_is_left_too():
+    sold = Holding(CALL, D("-0.25"), None)
+    found, rest = grouped([order(1, sold)], {SYMBOL: D("0.5")})
+    assert (found[0].closing, rest[SYMBOL]) == (True, D("0.25"))
 
 
 def test_the_older_order_has_the_position():
