@@ -29,6 +29,10 @@ from trading.orders.machine import FINAL
 SOURCE: Final = "paper"
 """The source that confirms what the paper venue executed."""
 PRACTICE: Final = "A replayed day is practice: it stands on no board."
+MARKETS: Final = {
+    PaperAccount.Market.SIMULATOR: Bot.Market.SIMULATED,
+    PaperAccount.Market.LIVE: Bot.Market.REAL,
+}
 _PREFIX: Final = "order-"
 _RIGHTS: Final = {"C": "CALL", "P": "PUT"}
 
@@ -55,7 +59,7 @@ def _registered(hosted: Hosted, strategy: Strategy, first: StrategyVersion) -> b
     hosted.refused = ""
     if strategy.owner is None:
         hosted.refused = "Its owner is gone."
-    elif strategy.account.paper.market != PaperAccount.Market.SIMULATOR:
+    elif strategy.account.paper.market not in MARKETS:
         hosted.refused = PRACTICE
     else:
         try:
@@ -70,10 +74,11 @@ def _bot_of(strategy: Strategy, first: StrategyVersion) -> Bot:
     """Return a new bot; where its owner has another of the name, the strategy's number is added."""
     assert strategy.owner is not None  # noqa: S101 - told the type checker
     names = (strategy.name, f"{strategy.name[:40]} (strategy {strategy.pk})")
+    market = MARKETS[PaperAccount.Market(strategy.account.paper.market)]
     taken = Bot.objects.filter(owner=strategy.owner, name__iexact=names[0]).exists()
     bot, _ = services.register(
         strategy.owner, name=names[taken], config=loads(first.text),
-        market=Bot.Market.SIMULATED.value, kind=Bot.Kind.HOSTED.value,
+        market=market.value, kind=Bot.Kind.HOSTED.value,
     )  # fmt: skip
     return bot
 

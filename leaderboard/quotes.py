@@ -97,7 +97,8 @@ def _real(symbol: str, now: dt.datetime) -> Ground:
 def _simulated(symbol: str, now: dt.datetime) -> Ground:
     """Return where a run of the symbol stands on its own clock, which moves between minutes."""
     run = newest_run(symbol)
-    if run is None or run.position is None:
+    real = run is not None and run.source == FeedRun.Source.LIVE  # nobody simulates it
+    if run is None or run.position is None or real:
         return Ground(Trade.Market.SIMULATED, Moment(now), False, None, has_clock=False)
     since = dt.timedelta() if run.heartbeat_at is None else now - run.heartbeat_at
     ahead = min(max(since, dt.timedelta()) * run.speed, _INTERVAL) if run.speed else dt.timedelta()

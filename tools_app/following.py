@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from market.clock import local_date, to_ns
+from market import calendars
+from market.clock import to_ns
 from market.frames import FloatArray, Kind
 from market.framestore import Rows, read_rows
 from market.models import FeedRun, FrameRow
@@ -37,7 +38,7 @@ def opened(run: FeedRun, tool: Tool, signal: Signal, firing: Firing, rows: Rows)
     return Outcome(
         signal=signal,
         kind=tool.kind.value,
-        session_date=local_date(to_ns(signal.time)),
+        session_date=calendars.session_date(run.symbol, to_ns(signal.time)),
         horizon=tool.horizon,
         scale=finite(against.scale),
         stop=finite(against.stop),

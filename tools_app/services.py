@@ -46,7 +46,8 @@ def evaluate_run(run_id: int, *, arrived: float | None = None) -> int:
 @transaction.atomic
 def _evaluate_kind(run_id: int, kind: Kind, arrived: float | None) -> int:
     run = FeedRun.objects.get(pk=run_id)
-    Cursor.objects.bulk_create([Cursor(run=run, kind=kind.value)], ignore_conflicts=True)
+    begun = Cursor(run=run, kind=kind.value, through=_history_until(run, kind))
+    Cursor.objects.bulk_create([begun], ignore_conflicts=True)
     cursor = Cursor.objects.select_for_update().get(run=run, kind=kind.value)
     tools = [tool for tool in catalogue() if tool.kind is kind]
     found: list[Found] = []
@@ -61,6 +62,18 @@ def _evaluate_kind(run_id: int, kind: Kind, arrived: float | None) -> int:
     alerting.announce(kind, fresh, recent)
     alerting.announce_outcomes(run, follow_run(run, kind, recent))
     return made
+
+
+def _history_until(run: FeedRun, kind: Kind) -> dt.datetime | None:
+    """Return until when a run's rows are history of which nobody is told; None: all are told.
+
+    A live run is one day: the days before it are in it for what tools look back on, and were told
+    by the runs of their own.
+    """
+    if kind is not Kind.DAILY or run.source != FeedRun.Source.LIVE:
+        return None
+    days = run.frame_rows.filter(kind=kind.value, session_date__lt=run.session_date)
+    return days.order_by("-time").values_list("time", flat=True).first()
 
 
 def _taken_in(run: FeedRun, cursor: Cursor, seen: Seen, before: dict[int, Last]) -> list[Found]:

@@ -50,15 +50,20 @@ class Executed:
 
 
 def server_priced(owner_id: int | None, reference: str) -> Executed | None:
-    """Return what an order filled at the paper venue on a simulated market; None: nothing counts.
+    """Return what an order filled at the paper venue, on a simulated or the live market.
 
-    Replayed days are for practice: whoever replays one knows how it ends.
+    None: nothing counts. Replayed days are for practice: whoever replays one knows how it ends.
     """
-    orders = _orders(owner_id, reference).filter(
-        account__mode=Account.Mode.PAPER, account__broker=PAPER,
-        account__paper__market=PaperAccount.Market.SIMULATOR,
-    )  # fmt: skip
-    return _executed(orders.first(), simulated=True)
+    order = (
+        _orders(owner_id, reference)
+        .filter(account__mode=Account.Mode.PAPER, account__broker=PAPER)
+        .exclude(account__paper__market=PaperAccount.Market.REPLAY)
+        .select_related("account__paper")
+        .first()
+    )
+    simulator = PaperAccount.Market.SIMULATOR
+    simulated = order is not None and order.account.paper.market == simulator
+    return _executed(order, simulated=simulated)
 
 
 def broker_verified(owner_id: int | None, reference: str) -> Executed | None:

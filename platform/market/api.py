@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from market import computed, selectors
 from market.bars import Bars, newest_bar, read_bars
 from market.computed import Computed
+from market.models import FeedRun
 from market.payloads import Payload, iso, numbers
 from market.reach import Reach, Span, reach_of
 from market.rest import MARKET, REFUSED, MarketView
@@ -317,7 +318,7 @@ class BarsView(MarketView):
         body = (
             _columns(bars)
             if len(bars)
-            else _simulated(symbol, reach, interval, since, within.until(_first(until, at)))
+            else _of_run(symbol, reach, interval, since, within.until(_first(until, at)))
         )
         head = {"symbol": symbol.upper(), "interval": interval, "delayed_s": within.held(until, at)}
         return Response({**head, **body})
@@ -347,19 +348,19 @@ def _columns(bars: Bars) -> dict[str, Any]:
     }
 
 
-def _simulated(
+def _of_run(
     symbol: str,
     reach: Reach,
     interval: int,
     start: dt.datetime | None,
     end: dt.datetime | None,
 ) -> dict[str, Any]:
-    """Return the minutes of the newest session of a simulation: its bars are its run's rows.
+    """Return the minutes of the newest session of a simulated or a live market: its run's rows.
 
     None leaves a side open: a simulation's clock has nothing to do with today's date.
     """
     run = selectors.newest_run(symbol) if interval == MINUTE_S else None
-    if run is None or not run.simulated:
+    if run is None or not (run.simulated or run.source == FeedRun.Source.LIVE):
         return {"time": [], "open": [], "high": [], "low": [], "close": [], "volume": []}
     series = selectors.price_series(run.pk, reach)
     chosen = [
@@ -369,4 +370,4 @@ def _simulated(
     ]
     names = ("time", "open", "high", "low", "close", "volume")
     columns = {name: [series[name][place] for place in chosen] for name in names}
-    return {"run": run.pk, "simulated": True, **columns}
+    return {"run": run.pk, "simulated": run.simulated, **columns}

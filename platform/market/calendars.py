@@ -26,6 +26,7 @@ FIRST: Final = dt.date(1990, 1, 1)
 LAST: Final = dt.date(2040, 12, 31)
 CALENDAR_YEAR: Final = 31_536_000  # seconds: 525,600 minutes
 TRADING_YEAR: Final = 252 * 390 * 60  # seconds of regular session
+AROUND_THE_CLOCK: Final = "24/7"
 LATE_CLOSE: Final = dt.timedelta(minutes=15)
 _FULL_DAY: Final = 390 * MINUTE
 _EPOCH: Final = dt.date(1970, 1, 1)
@@ -134,6 +135,29 @@ def sessions(start: dt.date, end: dt.date, exchange: str = "XNYS") -> list[Sessi
     first = int(np.searchsorted(table.days, _day(start)))
     stop = int(np.searchsorted(table.days, _day(end), side="right"))
     return [_session(table, index) for index in range(first, stop)]
+
+
+def exchange_of(symbol: str) -> str:
+    """Return the calendar that a symbol trades by: a coin's has no night, and a day is UTC's."""
+    return AROUND_THE_CLOCK if "/" in symbol else "XNYS"
+
+
+def session_at(ns: int, exchange: str = "XNYS", *, late: int = 0) -> Session | None:
+    """Return the session in which an instant lies, ns UTC: after its open and up to its close.
+
+    With `late` also the one that closed no more than so many ns before. None when there is none.
+    """
+    for at in (ns - 1, ns - 1 - late):
+        day = from_ns(at).date() if exchange == AROUND_THE_CLOCK else local_date(at)
+        found = session(day, exchange)
+        if found is not None and found.open_ns < ns <= found.close_ns + late:
+            return found
+    return None
+
+
+def session_date(symbol: str, ns: int) -> dt.date:
+    """Return the date of the session to which a minute's end belongs, ns UTC."""
+    return from_ns(ns - 1).date() if exchange_of(symbol) == AROUND_THE_CLOCK else local_date(ns)
 
 
 def is_open(at: dt.datetime, exchange: str = "XNYS") -> bool:

@@ -80,13 +80,17 @@ class ChainLayout(models.Model):
 
 
 class FeedRun(models.Model):
-    """One run of a feed: a simulation, or one replay of a stored day. A namespace of results."""
+    """One run of a feed: a simulation, a live day, or one replay of a stored day.
+
+    A namespace of results.
+    """
 
     class Source(models.TextChoices):
         """Where the snapshots come from."""
 
         SIMULATOR = "simulator", "simulator"
         REPLAY = "replay", "replay of recorded data"
+        LIVE = "live", "live market"
 
     class State(models.TextChoices):
         """What the feed process says."""
@@ -131,6 +135,11 @@ class FeedRun(models.Model):
         indexes = [models.Index(fields=("symbol", "-id"), name="feedrun_symbol")]
         constraints = [
             models.CheckConstraint(name="feedrun_speed", condition=Q(speed__gte=0)),
+            models.UniqueConstraint(
+                name="feedrun_live_once",
+                fields=("symbol", "session_date"),
+                condition=Q(source="live"),
+            ),
         ]
 
     def __str__(self) -> str:

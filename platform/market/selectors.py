@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from market import calendars, occ
+from market.calendars import Session
 from market.clock import local_date, to_ns
 from market.feed.control import ACTIVE, stored_days
 from market.frames import Kind
@@ -23,6 +24,8 @@ from market.store import find_snapshot, load_snapshot
 from record.state import read_state
 
 STALE_INTERVALS = 3.0
+STALE_LIVE = 1.5
+"""Of a live market one minute that does not come is too many."""
 STALE_LEAST_S = 5.0
 SERIES_MOST = 5_000
 
@@ -102,8 +105,10 @@ def _span(name: str, run: FeedRun | None, reach: Reach, also: dt.datetime | None
         .values_list("known_at", flat=True)
         .first()
     )
-    # A replay that is over has no clock any more: what it played is a recorded day again.
-    plays = run is not None and (run.simulated or run.state in ACTIVE)
+    # A replay that is over has no clock any more: what it played is a recorded day again. The live
+    # market's clock is ours.
+    live = run is not None and run.source == FeedRun.Source.LIVE
+    plays = run is not None and not live and (run.simulated or run.state in ACTIVE)
     return span(
         reach,
         clock=played if plays and played is not None else timezone.now(),
@@ -211,7 +216,7 @@ def quote_payload(symbol: str, reach: Reach, at: dt.datetime | None = None) -> P
     if where is None:
         return None
     found = where.load()
-    session = calendars.session(local_date(found.data.time))
+    session = _session_of(name, found.data.known_at)
     body = {
         **found.head(),
         "name": found.data.symbol,
@@ -228,11 +233,19 @@ def quote_payload(symbol: str, reach: Reach, at: dt.datetime | None = None) -> P
     return {**body, **(_age(run) if run is not None and at is None else {"age_s": None})}
 
 
+def _session_of(symbol: str, at: int) -> Session | None:
+    """Return the session of a minute, or of the day on which an instant falls."""
+    exchange = calendars.exchange_of(symbol)
+    found = calendars.session_at(at, exchange)
+    return found or calendars.session(local_date(at), exchange)
+
+
 def _since_close(found: Located, told: Payload | None) -> Payload:
     """Return the change since the prior close, where the feed told that close for the session."""
     session = (told or {}).get("session") or {}
     previous = (told or {}).get("prev_close")
-    if not previous or session.get("date") != local_date(found.data.known_at).isoformat():
+    seen = _session_of(found.data.symbol, found.data.known_at)
+    if not previous or seen is None or session.get("date") != seen.date.isoformat():
         return {"prev_close": None, "change": None, "change_pct": None}
     spot = number(found.data.spot)
     return {
@@ -243,13 +256,17 @@ def _since_close(found: Located, told: Payload | None) -> Payload:
 
 
 def _age(run: FeedRun) -> Payload:
-    """Return the age of a run's newest minute and whether that is too old for its speed."""
-    age = None
-    if run.heartbeat_at is not None:
-        age = max(0.0, (timezone.now() - run.heartbeat_at).total_seconds())
+    """Return the age of a run's newest minute and whether that is too old for its speed.
+
+    A live minute's age counts from its end by the market: a process that was started anew, or
+    makes up for what it missed, makes nothing younger.
+    """
+    live = run.source == FeedRun.Source.LIVE
+    since = (run.position or run.started_at) if live else run.heartbeat_at
+    age = None if since is None else max(0.0, (timezone.now() - since).total_seconds())
     on = run.state == FeedRun.State.RUNNING
     expected = 60.0 / run.speed if run.speed else 1.0
-    limit = max(STALE_LEAST_S, STALE_INTERVALS * expected)
+    limit = max(STALE_LEAST_S, (STALE_LIVE if live else STALE_INTERVALS) * expected)
     return {
         "age_s": age,
         "expected_s": expected if on else None,

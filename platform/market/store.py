@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import MD5
+from django.db.models.functions import MD5, TruncMinute
 
 from market import packing
 from market import snapshot as shapes
@@ -145,14 +145,17 @@ def snapshots_between(
     source: str | None = None,
     run: FeedRun | int | None = None,
     at: dt.datetime | None = None,
+    whole_minutes: bool = False,
 ) -> Iterator[SnapshotData]:
     """Yield snapshots with start <= time <= end in order of time, a few in memory at once.
 
-    `at` leaves out what was not known then.
+    `at` leaves out what was not known then, `whole_minutes` what lies between two minutes.
     """
     rows = _rows(symbol, source=source, run=run).filter(time__gte=start, time__lte=end)
     if at is not None:
         rows = rows.filter(known_at__lte=at)
+    if whole_minutes:
+        rows = rows.filter(time=TruncMinute("time"))
     for row in rows.order_by("time", "id").iterator(chunk_size=64):
         yield _data(row, symbol)
 

@@ -7,9 +7,11 @@ from bisect import bisect_right
 from typing import Any
 
 from django.db.models import Q
+from django.db.models.functions import TruncMinute
 
 from market import selectors
 from market.clock import NEW_YORK
+from market.feed.source import RECORDED_LIVE
 from market.models import FeedRun, Snapshot
 from market.payloads import Payload
 from market.reach import Reach, Span
@@ -58,6 +60,8 @@ def _stored(symbol: str, within: Span) -> Any:
     if run is not None and run.source == FeedRun.Source.SIMULATOR:
         own = Q(run=run)
     rows = Snapshot.objects.filter(own, underlying__symbol=symbol, rows__gt=0)
+    # A live recording holds what lies between two minutes for a while: steps are of minutes.
+    rows = rows.filter(~Q(source__in=RECORDED_LIVE) | Q(time=TruncMinute("time")))
     if within.latest is not None:
         rows = rows.filter(known_at__lte=within.latest)
     if within.earliest is not None:

@@ -384,10 +384,13 @@ TOOL_PAUSE_S = env.float("PULSE_TOOL_PAUSE_S", default=30.0)  # its first rest, 
 # --- brokers: practice accounts and real money have other addresses (`manage.py sandbox NAME`) ---
 ALPACA_PAPER_BASE = env.str("ALPACA_PAPER_BASE", default="https://paper-api.alpaca.markets")
 ALPACA_LIVE_BASE = env.str("ALPACA_LIVE_BASE", default="https://api.alpaca.markets")
+LIVE_SYMBOLS = env.list("PULSE_LIVE", default=[])  # which `manage.py up` records and plays
 ALPACA_DATA_KEY = env.str("ALPACA_DATA_KEY", default="")  # of the house, for `manage.py record`
 ALPACA_DATA_SECRET = env.str("ALPACA_DATA_SECRET", default="")
 ALPACA_DATA_BASE = env.str("ALPACA_DATA_BASE", default="https://data.alpaca.markets")
 ALPACA_DATA_STREAM = env.str("ALPACA_DATA_STREAM", default="wss://stream.data.alpaca.markets")
+# Where the keys of ALPACA_DATA_KEY see contracts and their open interest.
+ALPACA_CONTRACTS_BASE = env.str("ALPACA_CONTRACTS_BASE", default=ALPACA_PAPER_BASE)
 ALPACA_STOCK_FEED = env.str("ALPACA_STOCK_FEED", default="iex")  # or sip
 ALPACA_OPTION_FEED = env.str("ALPACA_OPTION_FEED", default="indicative")  # or opra
 TRADIER_PAPER_BASE = env.str("TRADIER_PAPER_BASE", default="https://sandbox.tradier.com")

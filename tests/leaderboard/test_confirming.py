@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from leaderboard import reports, selectors, services
+from leaderboard import confirming, reports, selectors, services
 from leaderboard.claims import plain
 from leaderboard.models import Bot, Trade
 from leaderboard.ranking import log
@@ -185,6 +185,18 @@ def test_a_replayed_day_is_for_practice(tape, paper, ana, bot):
     order = bought(replay, account, limit_price="2.50")
     assert order.state == "filled"
     assert report(bot, told(order)).tier != "server_priced"
+
+
+def test_an_order_on_the_live_market_counts_on_real_ones(tape, paper, ana):
+    day = dt.date(2026, 11, 27)
+    call = option("C", 500, day=day)
+    live = tape([call], source="live", day=day)
+    live.row(1)
+    order = send(paper(market="live:SIM"), intent("one", (call, 1), limit_price="2.50"))
+    live.row(2, {call: (2.40, 2.50, 50, 3)})
+    found = confirming.paper(ana.pk, str(order.pk))
+    assert found is not None
+    assert (found.market, found.at) == ("real", live.at(2))
 
 
 @pytest.mark.parametrize("reference", ["", "x", "-1", "9" * 30, "²", "0", "1.0", " 1", "1\n"])

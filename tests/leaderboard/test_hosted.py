@@ -12,6 +12,7 @@ from leaderboard import chain, hosted, reports
 from leaderboard import selectors as board
 from leaderboard import services as bots
 from leaderboard.models import Bot, Hosted, Trade
+from market.models import FeedRun
 from record import outbox
 from record.models import OutboxRow
 from tests.trading.conftest import ana as trader
@@ -19,6 +20,7 @@ from tests.trading.conftest import open_account
 from tests.trading.paper.conftest import paper, tape
 from tests.trading.strategies.conftest import account, decide, make, market
 from tests.trading.strategies.test_deciding import entered
+from trading.models import PaperAccount
 from trading.strategies import selectors, services
 
 __all__ = ["account", "make", "market", "open_account", "paper", "tape"]
@@ -53,6 +55,23 @@ def test_a_strategy_is_a_bot_of_its_configuration(make, ana):
     assert version.config_hash == services.newest(strategy).config_hash
     assert json.loads(version.text) == selectors.config_of(strategy).as_json()
     assert hosted.pages_of([strategy]) == {strategy.pk: f"/bots/{bot.pk}/"}
+
+
+@pytest.mark.parametrize(("followed", "ranks"), [("live", "real"), ("replay", None)])
+def test_a_strategy_ranks_where_its_account_trades(make, run_of_replay, followed, ranks):
+    strategy = make()
+    rows = PaperAccount.objects.filter(account=strategy.account_id)
+    rows.update(market=followed, run=run_of_replay if followed == "replay" else None, world={})
+    sweep()
+    assert list(Bot.objects.values_list("market", flat=True)) == ([ranks] if ranks else [])
+    assert bool(hosted.why_none(strategy)) is (ranks is None)
+
+
+@pytest.fixture
+def run_of_replay(market):
+    return FeedRun.objects.create(
+        symbol="SIM", underlying=market.run.underlying, source="replay", simulated=False
+    )
 
 
 def test_each_order_is_one_server_priced_trade_and_the_record_is_that_of_the_books(market, make):

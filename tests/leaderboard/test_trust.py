@@ -199,3 +199,11 @@ def test_a_source_cannot_give_what_only_the_rule_gives(desk):
         trust.register_source("x", tier="checked", confirm=desk.confirm)
     with pytest.raises(ValueError, match="registered already"):
         trust.register_source("desk", tier="broker_verified", confirm=desk.confirm)
+
+
+def test_a_symbol_that_is_live_is_no_simulation(bot, simulated, run_of, real_market):
+    """A bot of simulated markets has no market there; one of real markets has the recorded one."""
+    run_of("live", session_date=dt.date(2025, 3, 5))
+    found = one(simulated, trade())
+    assert (found.tier, found.market) == ("self_reported", "simulated")
+    assert (one(bot, trade()).tier, one(bot, trade(2)).market) == ("checked", "real")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.db import transaction
 
@@ -14,6 +14,11 @@ from market.models import FeedRun
 from trading.execution import services as execution
 from trading.execution.states import Standing
 from trading.models import Account
+
+WORDS: Final = {
+    FeedRun.Source.SIMULATOR.value: "simulated",
+    FeedRun.Source.LIVE.value: "live market",
+}
 
 
 class Choice(NamedTuple):
@@ -26,10 +31,6 @@ class Choice(NamedTuple):
 
 def markets(user: User) -> list[Choice]:
     """Return the markets that somebody may open a paper account on, those that play first."""
-    found: dict[str, Choice] = {}
-    for run in FeedRun.objects.filter(source=FeedRun.Source.SIMULATOR).order_by("id"):
-        on = run.state in ACTIVE or found.get(run.symbol, Choice("", "", False)).on
-        found[run.symbol] = Choice(f"simulator:{run.symbol}", f"{run.symbol}, simulated", on)
     replays = []
     if allows(user, "market.replay").allowed:
         mine = FeedRun.objects.filter(source=FeedRun.Source.REPLAY, requested_by=user.pk)
@@ -37,7 +38,20 @@ def markets(user: User) -> list[Choice]:
             Choice(f"replay:{run.pk}", f"{run.symbol} replayed, {run.session_date or 'run'}", True)
             for run in mine.filter(state__in=ACTIVE).order_by("-id")
         ]
-    return sorted(found.values(), key=lambda one: not one.on) + replays
+    return lasting_markets() + replays
+
+
+def lasting_markets() -> list[Choice]:
+    """Return the markets that go on from day to day, simulated or live; those first that play."""
+    found: dict[str, Choice] = {}
+    lasting = (FeedRun.Source.SIMULATOR, FeedRun.Source.LIVE)
+    for run in FeedRun.objects.filter(source__in=lasting).order_by("id"):
+        name = f"{run.source}:{run.symbol}"
+        if run.source == FeedRun.Source.LIVE and "/" in run.symbol:
+            continue  # the venue trades no coins
+        on = run.state in ACTIVE or found.get(name, Choice("", "", False)).on
+        found[name] = Choice(name, f"{run.symbol}, {WORDS[run.source]}", on)
+    return sorted(found.values(), key=lambda one: not one.on)
 
 
 @transaction.atomic

@@ -1681,6 +1681,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("simulator", "simulated market"),
                             ("replay", "replayed day, for practice"),
+                            ("live", "live market"),
                         ],
                         max_length=9,
                     ),
@@ -2062,7 +2063,7 @@ class Migration(migrations.Migration):
             model_name="paperaccount",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("market", "simulator"), ("run", None)),
+                    models.Q(("market__in", ("simulator", "live")), ("run", None)),
                     models.Q(("market", "replay"), ("run__isnull", False)),
                     _connector="OR",
                 ),

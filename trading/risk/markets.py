@@ -2,7 +2,8 @@
 
 A broker trades on what was recorded now. Paper follows its run: a market that speaks once a
 minute on a clock of its own. There nothing moves between two of its words, so a quote ages from
-when the next one was due, in seconds of ours: a feed that hangs shows at once, at any speed.
+when the next one was due, in seconds of ours: a feed that hangs shows at once, at any speed. Paper
+on the live market sees what was recorded now, as a broker's account does.
 """
 
 from __future__ import annotations
@@ -111,16 +112,22 @@ def look(account: Account, symbol: str, now: dt.datetime | None = None) -> Seen:
         return _seen(symbol, now or timezone.now(), "this account does not follow it",
                      None, None, None)  # fmt: skip
     run = paper.run or venue.current_run(paper)
+    if run is not None and run.source == FeedRun.Source.LIVE:
+        return _real(symbol, now or timezone.now(), _state_of(run))
     return _played(symbol, run, now or timezone.now())
 
 
-def _real(symbol: str, now: dt.datetime) -> Seen:
+def _state_of(run: FeedRun) -> str:
+    return "on" if run.state == FeedRun.State.RUNNING else f"its feed is {run.state}"
+
+
+def _real(symbol: str, now: dt.datetime, state: str = "on") -> Seen:
     kept = newest_known(symbol, at=now)
     if kept is None:
         return _seen(symbol, now, "there is no data of it", None, None, None)
     # By when the market was so, not by when that could be known: a feed may tell of it late.
     late = (to_ns(now) - kept.data.time) / SECOND
-    return _seen(symbol, now, "on", kept, _earlier(kept, symbol, None), late)
+    return _seen(symbol, now, state, kept, _earlier(kept, symbol, None), late)
 
 
 def _played(symbol: str, run: FeedRun | None, now: dt.datetime) -> Seen:
@@ -131,14 +138,13 @@ def _played(symbol: str, run: FeedRun | None, now: dt.datetime) -> Seen:
     every = _MINUTE_S / run.speed if run.speed else _UNPACED_S
     own = run if run.source == FeedRun.Source.SIMULATOR else None
     kept = newest_known(symbol, at=run.position, run=own)
-    state = "on" if run.state == FeedRun.State.RUNNING else f"its feed is {run.state}"
     late = since if since < 0 else max(since - every, 0.0)
     if kept is None:
         return _seen(symbol, from_ns(clock), "its feed has no snapshot", None, None, None)
     # A snapshot that is not the newest row's own is an old one.
     late += (to_ns(run.position) - kept.data.known_at) / SECOND
     before = _earlier(kept, symbol, own)
-    return _seen(symbol, from_ns(clock), state, kept, before, late, own=own)
+    return _seen(symbol, from_ns(clock), _state_of(run), kept, before, late, own=own)
 
 
 def _earlier(kept: Kept, symbol: str, run: FeedRun | None) -> Kept | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -31,6 +31,8 @@ from trading.strategies.sizers import ClassSizer
 from trading.strategies.structures import Chosen
 
 Kind = StrategyDecision.Kind
+MOST_LATE_S: Final = 90.0
+"""An older row of the live market enters nothing: its feed hangs, or makes up for minutes."""
 
 
 @dataclass(slots=True)
@@ -132,6 +134,8 @@ def _not_now(strategy: Strategy, made: Config, minute: Minute) -> str:
     """Return in words why nothing is entered whatever the tools say; empty when it may be."""
     if minute.kept is None:
         return "The snapshot of this minute is not stored any more."
+    if minute.late_s > MOST_LATE_S:
+        return f"The newest minute of the live market is {minute.late_s:.0f} s old."
     left = (minute.closes - minute.at).total_seconds() / 60.0
     least = made.exit.before_close + made.pace.patience
     if left <= least:

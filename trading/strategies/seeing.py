@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
+from django.utils import timezone
 
 from market import calendars, occ
 from market.clock import from_ns
@@ -49,6 +50,13 @@ class Minute:
         """The close of the row's session; the row's own time where the calendar has none."""
         found = calendars.session(self.session)
         return self.at if found is None else found.close
+
+    @property
+    def late_s(self) -> float:
+        """How far the live market has gone on since the row, s; 0 where the row is the market."""
+        if self.run.source != FeedRun.Source.LIVE:
+            return 0.0
+        return (timezone.now() - self.at).total_seconds()
 
     def marked(self, legs: Held) -> list[Marked]:
         """Return ratio, bid and ask of each leg; NaN where there is no quote."""

@@ -19,11 +19,11 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.entitlements import limits_of
 from accounts.models import User
 from accounts.visitors import person
-from market.models import FeedRun
 from market.reach import Reach, reach_of
 from record.access import entitled
 from tools_app.registry import catalogue
 from trading.brokers.paper.services import open_paper_account
+from trading.desk.opening import lasting_markets
 from trading.ledger.book import LedgerError
 from trading.models import PaperAccount, Strategy
 from trading.strategies import forms, selectors, services
@@ -65,7 +65,7 @@ def _overview(
         "tools": [tool for tool in catalogue() if tool.id in opened],
         "chosen": tools or [str(one) for one in sorted(opened)[:5]],
         "accounts": _accounts(user),
-        "simulators": _simulators(),
+        "markets": lasting_markets(),
         "new": forms.NEW,
         "cash": CASH,
     }  # fmt: skip
@@ -76,11 +76,6 @@ def _overview(
 def _accounts(user: User) -> list[PaperAccount]:
     rows = PaperAccount.objects.filter(account__owner=user).select_related("account")
     return list(rows.order_by("account"))
-
-
-def _simulators() -> list[str]:
-    rows = FeedRun.objects.filter(source=FeedRun.Source.SIMULATOR)
-    return list(rows.order_by("symbol").values_list("symbol", flat=True).distinct())
 
 
 @require_POST
@@ -111,7 +106,7 @@ def _account(user: User, given: Mapping[str, str]) -> PaperAccount:
     """Return the account that a form names, opened if it asks for a new one."""
     kind, _, key = given["account"].partition(":")
     if kind == forms.NEW:
-        account = open_paper_account(user, name=given["name"], cash=CASH, market=f"simulator:{key}")
+        account = open_paper_account(user, name=given["name"], cash=CASH, market=key)
         return PaperAccount.objects.get(pk=account.pk)
     number = int(kind) if kind.isascii() and kind.isdecimal() and len(kind) < 19 else 0
     found = PaperAccount.objects.filter(pk=number, account__owner=user).first()

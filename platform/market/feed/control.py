@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from market import calendars, occ
 from market.feed.pacer import valid_speed
@@ -18,6 +19,8 @@ ACTIVE = (
     FeedRun.State.RUNNING,
     FeedRun.State.PAUSED,
 )
+LATE_S: Final = 30.0
+"""So long after the close a live day's last minute is waited for."""
 
 
 class FeedError(ValueError):
@@ -96,7 +99,7 @@ def request_replay(
             "symbol", f"nothing recorded of {symbol!r}; import a day with manage.py import_market"
         )
     try:
-        session = calendars.session(date)
+        session = calendars.session(date, calendars.exchange_of(underlying.symbol))
     except calendars.CalendarError as error:
         raise FeedError("date", f"{error}; choose a stored day") from error
     if session is None:
@@ -110,6 +113,7 @@ def request_replay(
     if chosen is None:
         names = ", ".join(day.source for day in told)
         raise FeedError("source", f"{source!r} did not record that day; choose of {names}")
+    end_days_over()
     with transaction.atomic():
         Instrument.objects.select_for_update().get(pk=underlying.pk)
         on = FeedRun.objects.filter(symbol=underlying.symbol, state__in=ACTIVE).first()
@@ -130,6 +134,18 @@ def request_replay(
         )
 
 
+def end_days_over() -> None:
+    """End the live runs whose day is over and whose process did not get to say so."""
+    for run in FeedRun.objects.filter(source=FeedRun.Source.LIVE, state__in=ACTIVE):
+        assert run.session_date is not None  # noqa: S101 - a live run is made for its day
+        session = calendars.session(run.session_date, calendars.exchange_of(run.symbol))
+        late = dt.timedelta(seconds=2 * LATE_S)  # it does so itself before
+        if session is None or timezone.now() > session.close + late:
+            FeedRun.objects.filter(pk=run.pk, state__in=ACTIVE).update(
+                state=FeedRun.State.FINISHED, finished_at=timezone.now()
+            )
+
+
 def command_run(
     run_id: int,
     *,
@@ -141,10 +157,12 @@ def command_run(
 
     `owner` is who asks: only runs that this user asked for are found. None asks for the platform.
 
+    A live run follows the market: it can be stopped, and taken up again while its day lasts.
+
     Raises
     ------
     FeedError
-        For a wish that is unknown, or a run that has ended or is not the owner's.
+        For a wish that is unknown or cannot be met, or a run that has ended or is not the owner's.
     """
     changes: dict[str, object] = {}
     if desired is not None:
@@ -159,10 +177,26 @@ def command_run(
     found = FeedRun.objects.filter(pk=run_id)
     if owner is not None:
         found = found.filter(requested_by=owner)
+    run = found.first()
+    if run is not None and run.source == FeedRun.Source.LIVE:
+        return _command_live(run, changes)
     changed = found.filter(state__in=ACTIVE).update(**changes)
     run = found.first()
     if run is None:
         raise FeedError("run", f"there is no run {run_id} that you may command")
     if not changed:
         raise FeedError("run", f"run {run_id} has ended ({run.state}); start another one")
+    return run
+
+
+def _command_live(run: FeedRun, changes: dict[str, object]) -> FeedRun:
+    desired = changes.get("desired")
+    if "speed" in changes or desired == FeedRun.Desired.PAUSED:
+        raise FeedError("run", f"run {run.pk} is live: it has the market's speed and no pause")
+    if desired == FeedRun.Desired.RUNNING and run.state == FeedRun.State.STOPPED:
+        changes["state"] = FeedRun.State.REQUESTED
+    states = (*ACTIVE, FeedRun.State.STOPPED) if "state" in changes else ACTIVE
+    if not FeedRun.objects.filter(pk=run.pk, state__in=states).update(**changes):
+        raise FeedError("run", f"run {run.pk} has ended ({run.state}); its day can be replayed")
+    run.refresh_from_db()
     return run

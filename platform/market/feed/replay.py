@@ -12,8 +12,9 @@ import numpy as np
 from market import calendars, eventbook
 from market.bars import Bars, read_bars
 from market.calendars import Session
-from market.clock import from_ns, to_ns
+from market.clock import MINUTE, from_ns, to_ns
 from market.features.context import DailyBars, DailyContext, Report, SessionContext
+from market.feed.source import RECORDED_LIVE
 from market.frames import FloatArray
 from market.models import Event, FeedRun, Instrument
 from market.snapshot import SnapshotData
@@ -22,11 +23,15 @@ from market.store import snapshots_between
 DAY_S = 86_400
 HISTORY_SESSIONS = 300
 LOOK_AHEAD_SESSIONS = 15
+WITHIN = 5 * MINUTE
+"""A live recording that begins later after the open, or ends earlier before the close, tells no
+bar of its day."""
 BASKET_NAMES = 30
 BASKET_LEAST = 8
 BASKET_SESSIONS = 90
 PROXIES = ("HYG", "TLT", "UUP")
 """Funds of high-yield credit, of long Treasury bonds, and of the dollar."""
+_AFTER = dt.timedelta(microseconds=1)
 
 
 class ReplaySource:
@@ -34,11 +39,12 @@ class ReplaySource:
 
     simulated = False
     stored = True
+    paced = True
 
     def __init__(self, symbol: str, date: dt.date, source: str) -> None:
         self.symbol = symbol
         self._source = source
-        session = calendars.session(date)
+        session = calendars.session(date, calendars.exchange_of(symbol))
         if session is None:
             raise LookupError(f"{date} has no session")
         self._session = session
@@ -68,7 +74,7 @@ class ReplaySession:
 
     def _previous_close(self) -> float:
         """Return the close of the session before, NaN when no daily bar of it is stored."""
-        before = calendars.previous_session(self.session.date)
+        before = calendars.previous_session(self.session.date, calendars.exchange_of(self.symbol))
         bars = self._bars
         known = bars.time == before.close_ns
         return float(bars.close[known][-1]) if known.any() else float("nan")
@@ -80,13 +86,20 @@ class ReplaySession:
         return [self._context(self._bars.first(stop)) for stop in range(first, count + 1)]
 
     def minutes(self, after: int = 0) -> Iterator[SnapshotData]:
-        """Yield the snapshots known after an instant."""
+        """Yield the snapshots known after an instant; of a live recording those of minutes' ends.
+
+        What stands at the open of such a one ended the minute before.
+        """
+        live = self._source in RECORDED_LIVE
+        after = max(after, self.session.open_ns) if live else after
+        begin = max(self.session.open, from_ns(after))
         stream = snapshots_between(
             self.symbol,
-            start=max(self.session.open, from_ns(after)),
+            start=begin + _AFTER if live else begin,
             end=self.session.close,
             source=self._source,
             at=self.session.close,
+            whole_minutes=live,
         )
         for data in stream:
             if data.known_at > after:
@@ -103,6 +116,10 @@ class ReplaySession:
         if newest is not None and np.isfinite(newest.spot) and len(newest.layout):
             chain = newest.chain()
         return replace(self._context(bars), chain=chain)
+
+    def complete(self) -> bool:
+        """Return True: the day is over."""
+        return True
 
     def closed(self) -> None:
         """Do nothing: a recorded day is in the store already."""
@@ -125,7 +142,7 @@ class ReplaySession:
             read_bars(
                 self.symbol,
                 interval=DAY_S,
-                start=self.session.open,
+                start=self.session.open + _AFTER,  # a coin's day before ends where this one opens
                 end=self.session.close,
                 at=self.session.close,
             )
@@ -139,7 +156,7 @@ class ReplaySession:
     def _from_minutes(self) -> DailyBars | None:
         """Make the day's bar of its own minutes; volume only when every minute has one."""
         seen = [data for data in self.minutes() if np.isfinite(data.spot)]
-        if not seen:
+        if not seen or not self._covered(seen[0].time, seen[-1].time):
             return None
         closes = np.array([data.spot for data in seen])
         highs = np.fmax(closes, [data.scalar("high") for data in seen])
@@ -155,10 +172,17 @@ class ReplaySession:
             volume=volume,
         )
 
+    def _covered(self, first: int, last: int) -> bool:
+        """Return whether minutes from `first` to `last` tell the day."""
+        if self._source not in RECORDED_LIVE:
+            return True
+        early = first <= self.session.open_ns + WITHIN
+        return early and last >= self.session.close_ns - WITHIN
+
     def _context(self, bars: DailyBars) -> DailyContext:
         closes = int(bars.time[-1])
         after = from_ns(closes)
-        coming = _coming(after.date())
+        coming = _coming(after.date(), calendars.exchange_of(self.symbol))
         return DailyContext(
             symbol=self.symbol,
             bars=bars,
@@ -249,9 +273,9 @@ def _aligned(known: Bars, bars: DailyBars) -> FloatArray:
     return closes
 
 
-def _coming(day: dt.date) -> list[Session]:
+def _coming(day: dt.date, exchange: str) -> list[Session]:
     last = min(day + dt.timedelta(days=2 * LOOK_AHEAD_SESSIONS), calendars.LAST)
-    return calendars.sessions(day + dt.timedelta(days=1), last)[:LOOK_AHEAD_SESSIONS]
+    return calendars.sessions(day + dt.timedelta(days=1), last, exchange)[:LOOK_AHEAD_SESSIONS]
 
 
 def _daily(bars: Bars) -> DailyBars:

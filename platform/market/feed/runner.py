@@ -163,7 +163,19 @@ class FeedRunner:
             self._durable(self._forget_old)
 
     def _minutes(self, source: SessionSource) -> Iterator[SnapshotData]:
-        return read_on(source.minutes, lambda data: data.known_at, sleep=self._sleep)
+        """Yield a session's minutes; of one that is on, each as it comes."""
+        place = 0
+        while True:
+            complete = source.complete()  # asked first: what comes until then is read
+            begin = partial(_minutes_after, source, place)
+            for data in read_on(begin, lambda data: data.known_at, sleep=self._sleep):
+                place = data.known_at
+                yield data
+            if complete:
+                return
+            self._publisher.flush()
+            self._follow_wish(place)
+            self._sleep(CONTROL_EVERY_S)
 
     def _place(self) -> int | None:
         newest = FrameRow.objects.filter(run=self.run, kind="intraday").order_by("-time").first()
@@ -210,6 +222,8 @@ class FeedRunner:
         while True:
             self._publisher.flush()
             self._follow_wish(at)
+            if not self.source.paced:
+                return
             if at <= self._rushed_until:
                 self._pacer.anchor(at)
                 return
@@ -270,3 +284,8 @@ class FeedRunner:
 
     def _durable(self, work: Callable[[], T]) -> T:
         return with_database(work, sleep=self._sleep)
+
+
+def _minutes_after(source: SessionSource, place: int, since: int) -> Iterator[SnapshotData]:
+    """Return what comes after a place, and after what was read since."""
+    return source.minutes(max(place, since))

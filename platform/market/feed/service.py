@@ -1,4 +1,4 @@
-"""The processes behind `manage.py feed`: one run, or the service that plays requested replays."""
+"""The processes behind `manage.py feed`: one run, a live symbol, or the service of replays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from market.feed import replay, simulated
+from market.feed import control, live, replay, simulated
+from market.feed.lock import SymbolLock
 from market.feed.resilience import with_database
 from market.feed.runner import FeedRunner
 from market.feed.source import Source
@@ -36,6 +37,8 @@ def source_of(run: FeedRun) -> Source:
     """Return the source that a run names."""
     if run.source == FeedRun.Source.SIMULATOR:
         return simulated.source_of(run)
+    if run.source == FeedRun.Source.LIVE:
+        return live.source_of(run)
     return replay.source_of(run)
 
 
@@ -65,6 +68,38 @@ def play_simulator(
     return state
 
 
+def play_live(
+    symbol: str,
+    should_end: Callable[[], bool],
+    *,
+    now: live.Now = time.time_ns,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Play each live day of a symbol while it is recorded, until told to end.
+
+    A day goes on where it was when the process starts again. One that a person stopped stays
+    stopped until somebody takes it up or the next day begins.
+    """
+    rests = (FeedRun.State.STOPPED, FeedRun.State.FINISHED)
+    while not should_end():
+        session = live.session_on(symbol, now())
+        if session is not None:
+            run = with_database(partial(live.take_up, symbol, session.date), sleep=sleep)
+            if run.state not in rests and _is_free(symbol):
+                source = live.source_of(run, now)
+                FeedRunner(run, source, should_end=should_end, sleep=sleep).play()
+        sleep(POLL_S)
+
+
+def _is_free(symbol: str) -> bool:
+    """Return whether no other feed of a symbol is on; one that was asked to stop takes a moment."""
+    lock = SymbolLock(symbol)
+    try:
+        return with_database(lock.acquire, sleep=time.sleep)
+    finally:
+        lock.release()
+
+
 @dataclass
 class ReplayService:
     """Plays requested replays, each in a process of its own, until it is told to end."""
@@ -79,6 +114,7 @@ class ReplayService:
         while not self.should_end():
             self._reap()
             with_database(self._take_up, sleep=time.sleep)
+            with_database(control.end_days_over, sleep=time.sleep)
             time.sleep(POLL_S)
         for child in self.children.values():
             child.terminate()

@@ -49,6 +49,7 @@ class SimulatedSource:
 
     simulated = True
     stored = False
+    paced = True
 
     def __init__(
         self,
@@ -201,6 +202,10 @@ class SimulatedSourceSession:
                     "off_exchange": shot.off_exchange,
                 },
             )
+
+    def complete(self) -> bool:
+        """Return True: the whole session is made from its seed."""
+        return True
 
     def closed(self) -> None:
         """Keep where the session left the market."""

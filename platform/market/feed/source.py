@@ -12,6 +12,13 @@ from market.features.context import DailyContext, MinuteBar, MinuteView, Session
 from market.frames import FloatArray
 from market.snapshot import SnapshotData
 
+RECORDING = "alpaca"
+"""The source of what is recorded live."""
+RECORDED_LIVE = frozenset({RECORDING})
+"""Sources of recordings that hold snapshots between minutes, too: only those at a whole minute,
+which are how it ended, make rows."""
+STALE_SCALAR = "chain_stale"
+"""Scalar of a snapshot whose chain is too old to be used."""
 FLOW_COLUMN = "customer_flow"
 """Contracts that customers bought less those they sold in the snapshot's interval."""
 
@@ -32,8 +39,12 @@ class SessionSource(Protocol):
     def minutes(self, after: int = 0) -> Iterator[SnapshotData]:
         """Yield the session's snapshots known after an instant, in order of time.
 
-        The same ones, bit for bit, each time it is asked.
+        The same ones, bit for bit, each time it is asked; of a session that is on, those so far.
         """
+        ...
+
+    def complete(self) -> bool:
+        """Return whether all of its minutes are there to be read."""
         ...
 
     def at_close(self, newest: SnapshotData | None) -> DailyContext | None:
@@ -52,6 +63,8 @@ class Source(Protocol):
     simulated: bool
     stored: bool
     """Whether its snapshots are in the store already."""
+    paced: bool
+    """Whether the run's speed says when a minute is due; else it is due once it is there."""
 
     def sessions(self) -> Iterator[SessionSource]:
         """Yield sessions from the run's first one on."""
@@ -75,6 +88,7 @@ def minute_view(data: SnapshotData) -> MinuteView:
         time=data.known_at,
         bar=bar if np.isfinite(data.spot) else None,
         chain=data.chain() if priced else None,
+        stale=data.scalar(STALE_SCALAR, 0.0) > 0.0,
         option_flow=flow,
         peer=data.scalar("peer"),
         advancing=data.scalar("advancing"),

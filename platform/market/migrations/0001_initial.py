@@ -258,7 +258,11 @@ class Migration(migrations.Migration):
                 (
                     "source",
                     models.CharField(
-                        choices=[("simulator", "simulator"), ("replay", "replay of recorded data")],
+                        choices=[
+                            ("simulator", "simulator"),
+                            ("replay", "replay of recorded data"),
+                            ("live", "live market"),
+                        ],
                         max_length=16,
                     ),
                 ),
@@ -585,6 +589,14 @@ class Migration(migrations.Migration):
             model_name="feedrun",
             constraint=models.CheckConstraint(
                 condition=models.Q(("speed__gte", 0)), name="feedrun_speed"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="feedrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("source", "live")),
+                fields=("symbol", "session_date"),
+                name="feedrun_live_once",
             ),
         ),
         migrations.AddIndex(

@@ -2,25 +2,37 @@
 
 A connection that answers pings may say nothing for hours, so what counts is content: without a
 fresh quote of the underlying there is no snapshot.
+
+A minute is closed as it was by the vendor's own time stamps: of each instrument the newest quote up
+to the minute's end, however late this process gets to it. What came after is not in it.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from market import calendars, occ
-from market.clock import NEW_YORK, SECOND, from_ns, to_ns
+from market.clock import MINUTE, NEW_YORK, SECOND, from_ns, to_ns
+from market.feed.source import STALE_SCALAR
 from market.snapshot import SnapshotData, make_layout
+from market.vendors.minutes import Minutes
 
 FRESH_S: Final = 5.0
 """How old the underlying's quote may be in a snapshot."""
 FUTURE_S: Final = 1.0
 """How far a quote may be ahead of our clock."""
+TOLD_S: Final = 30.0
+"""An option of which nothing was heard for so long has no quote at a minute's end: not even that it
+is the same was said."""
+CHAIN_FRESH_S: Final = 60.0
+"""How old the chain's newest quote may be by the vendor's clock: a feed that is late has no fresh
+one at all, though single options may be quiet for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,16 @@ class Book:
         """Quotes that were no market, or of the future."""
         self._lock = threading.Lock()
         self._quotes: dict[str, Quoted] = {}
-        self._last = (math.nan, 0)
+        self._told: dict[str, int] = {}
+        self._ended: dict[str, Quoted] = {}
+        self._end = 0
+        self._minutes = Minutes()
+        self._interest: dict[str, float] = {}
+
+    def interested(self, found: Mapping[str, float]) -> None:
+        """Take in the open interest of contracts, which holds until it is told anew."""
+        with self._lock:
+            self._interest = dict(found)
 
     def hear(self, symbol: str, quote: Quoted, now: int) -> bool:
         """Take a quote in; return whether it is newer than what was known, and a market.
@@ -62,18 +83,42 @@ class Book:
             if quote.at - now > FUTURE_S * SECOND:
                 self.refused += 1
                 return False
+            if known is None or quote.at >= known.at:
+                self._told[symbol] = now
+            self._into_ended(symbol, quote)
             if known is not None and quote.at <= known.at:
                 return False
+            self._turn_over(quote.at)
             self._quotes[symbol] = quote
             if not quote.sound:
                 self.refused += 1
+            elif symbol == self.symbol:
+                self._minutes.quoted(0.5 * (quote.bid + quote.ask), quote.at)
             return quote.sound
 
-    def traded(self, price: float, at: int) -> None:
+    def _into_ended(self, symbol: str, quote: Quoted) -> None:
+        """Take a quote of the minute before that comes late."""
+        if quote.at <= self._end:
+            known = self._ended.get(symbol)
+            if known is None or quote.at > known.at:
+                self._ended[symbol] = quote
+
+    def _turn_over(self, at: int) -> None:
+        """Keep how the minute before ended when the first quote of the next one comes."""
+        end = (at - 1) // MINUTE * MINUTE
+        if end > self._end:
+            self._ended, self._end = dict(self._quotes), end
+
+    def traded(self, price: float, size: float, at: int, now: int) -> None:
         """Take in a trade of the underlying."""
         with self._lock:
-            if math.isfinite(price) and price > 0 and at > self._last[1]:
-                self._last = (price, at)
+            if at - now <= FUTURE_S * SECOND:
+                self._minutes.traded(price, size, at)
+
+    def listened(self, now: int) -> None:
+        """Note that the underlying's stream said something."""
+        with self._lock:
+            self._minutes.listened(now)
 
     def age_s(self, now: int) -> float:
         """Return how old the underlying's quote is, in seconds; infinity without one."""
@@ -101,13 +146,51 @@ class Book:
 
         `quote_age` says of each option how old its quote is; one that is no market is NaN.
         """
-        if not self.age_s(now) <= FRESH_S:
-            return None
         with self._lock:
-            quotes = dict(self._quotes)
-            last = self._last[0]
-        own = quotes.pop(self.symbol)
-        live = {name: one for name, one in quotes.items() if _alive(name, now)}
+            quotes, last = dict(self._quotes), self._minutes.last(now)
+        own = quotes.pop(self.symbol, None)
+        if own is None or not _fresh(own, now):
+            return None
+        return self._made(own, quotes, now, last, {})
+
+    def closed(self, end: int, now: int) -> SnapshotData | None:
+        """Return the market at the end of a minute, with the minute's bar; None: nothing fresh.
+
+        None, too, once a later minute has begun to end. An option of which nothing was heard
+        lately has no quote; with a chain that is old as a whole none has one, and the snapshot
+        says so.
+        """
+        with self._lock:
+            if self._end > end:
+                return None
+            quotes = dict(self._ended if self._end == end else self._quotes)
+            told = {name for name, at in self._told.items() if now - at <= TOLD_S * SECOND}
+            last, bar = self._minutes.last(end), self._minutes.bar(end, now)
+        own = quotes.pop(self.symbol, None)
+        if own is None or not _fresh(own, end):
+            return None
+        newest = max((one.at for name, one in quotes.items() if name in told), default=0)
+        stale = bool(quotes) and end - newest > CHAIN_FRESH_S * SECOND
+        kept = {
+            name: one if name in told and not stale else Quoted(*(math.nan,) * 4, one.at)
+            for name, one in quotes.items()
+        }
+        data = self._made(own, kept, end, last, {**bar, STALE_SCALAR: 1.0} if stale else bar)
+        if "high" not in bar:
+            return data
+        # The bar holds the price that the minute ends with, which may be a trade's.
+        ends = {"high": max(bar["high"], data.spot), "low": min(bar["low"], data.spot)}
+        return replace(data, scalars={**data.scalars, **ends})
+
+    def _made(
+        self,
+        own: Quoted,
+        quotes: Mapping[str, Quoted],
+        at: int,
+        last: float,
+        scalars: Mapping[str, float],
+    ) -> SnapshotData:
+        live = {name: one for name, one in quotes.items() if _alive(name, at)}
         contracts = [occ.parse(name) for name in live]
         layout, order = make_layout(
             self.symbol,
@@ -116,12 +199,15 @@ class Book:
             is_call=[one.right == "C" for one in contracts],
             strikes=[float(one.strike) for one in contracts],
         )
-        rows = np.array([_row(one, now) for one in live.values()], dtype=np.float64).reshape(-1, 5)
+        rows = np.array([_row(one, at) for one in live.values()], dtype=np.float64).reshape(-1, 5)
         names = ("bids", "asks", "bid_sizes", "ask_sizes", "quote_age")
         columns = {name: rows[order, place] for place, name in enumerate(names)}
+        if self._interest:
+            held = np.array([self._interest.get(name, math.nan) for name in live], np.float64)
+            columns["open_interest"] = held[order]
         return SnapshotData(
-            symbol=self.symbol, source=self.source, time=now, known_at=now, bid=own.bid,
-            ask=own.ask, last=last, layout=layout, columns=columns,
+            symbol=self.symbol, source=self.source, time=at, known_at=at, bid=own.bid,
+            ask=own.ask, last=last, layout=layout, columns=columns, scalars=scalars,
         )  # fmt: skip
 
     def forget_expired(self, now: int) -> None:
@@ -130,6 +216,12 @@ class Book:
             for name in [one for one in self._quotes if one != self.symbol]:
                 if not _alive(name, now):
                     del self._quotes[name]
+                    self._ended.pop(name, None)
+                    self._told.pop(name, None)
+
+
+def _fresh(own: Quoted, at: int) -> bool:
+    return own.sound and at - own.at <= FRESH_S * SECOND
 
 
 def _row(quote: Quoted, now: int) -> tuple[float, ...]:

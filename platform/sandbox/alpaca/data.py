@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from sandbox.alpaca.clock import stamp
+from sandbox.alpaca.clock import NEW_YORK, stamp
 from sandbox.alpaca.errors import Refusal
-from sandbox.alpaca.routes import chain
+from sandbox.alpaca.routes import chain, wanted
 from sandbox.alpaca.venue import Venue
 
 _ROOTS: Final = ("/v2/stocks/", "/v1beta1/options/", "/v1beta3/crypto/us/")
@@ -33,6 +35,9 @@ def answer(venue: Venue, method: str, path: str, query: dict[str, str]) -> tuple
         "bars/latest": ("bars", bar), "latest/bars": ("bars", bar),
         "snapshots": ("snapshots", snapshot),
     }  # fmt: skip
+    if what == "bars" and root == "/v2/stocks/" and query.get("timeframe") == "1Day":
+        told = {one: days(venue, one, query) for one in symbols}
+        return 200, {"bars": told, "next_page_token": None}
     if what not in shapes:
         raise Refusal(404, 40410000, "endpoint not found")
     name, shape = shapes[what]
@@ -44,7 +49,7 @@ def answer(venue: Venue, method: str, path: str, query: dict[str, str]) -> tuple
 
 def _chain(venue: Venue, root: str, query: dict[str, str]) -> dict[str, Any]:
     """Return a page of the snapshots of a root's contracts."""
-    names = sorted(one["symbol"] for one in chain(venue, root))
+    names = sorted(one["symbol"] for one in chain(venue, root) if wanted(one, query))
     after = query.get("page_token", "")
     names = [one for one in names if one > after]
     limit = min(int(query.get("limit", 100)), _MOST)
@@ -77,6 +82,30 @@ def bar(venue: Venue, symbol: str) -> dict[str, Any]:
     price = float(one.mid)
     return {"t": stamp(minute), "o": price, "h": price, "l": price, "c": price, "v": 100, "n": 1,
             "vw": price}  # fmt: skip
+
+
+def days(venue: Venue, symbol: str, query: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the daily bars of days asked for: a walk that a seed decides, back from the price."""
+    first, last = (
+        dt.datetime.fromisoformat(query[end].replace("Z", "+00:00")).date()
+        for end in ("start", "end")
+    )
+    walk = random.Random(f"days {symbol}")
+    close, found = float(venue.prices.get(symbol).mid), []
+    day = venue.clock.local().date()
+    while (day := day - dt.timedelta(days=1)) >= first:
+        if venue.clock.session(day) is None:
+            continue
+        opened = close * math.exp(walk.gauss(0, 0.01))
+        wide = 1 + abs(walk.gauss(0, 0.003))
+        ends = (max(opened, close) * wide, min(opened, close) / wide)
+        at = dt.datetime.combine(day, dt.time(), NEW_YORK)
+        prices = (round(one, 2) for one in (opened, *ends, close))
+        shown = dict(zip("ohlc", prices, strict=True))
+        if day <= last:
+            found.append({"t": stamp(at), **shown, "v": 1_000_000, "n": 9_000, "vw": shown["c"]})
+        close = opened
+    return found[::-1]
 
 
 def snapshot(venue: Venue, symbol: str) -> dict[str, Any]:

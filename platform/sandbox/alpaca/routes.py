@@ -249,7 +249,7 @@ class Routes:
     def _contracts(self, query: Query, body: Any) -> Answer:
         made = [
             shown for root in filter(None, query.get("underlying_symbols", "").split(","))
-            for shown in chain(self._venue, root) if _wanted(shown, query)
+            for shown in chain(self._venue, root) if wanted(shown, query)
         ]  # fmt: skip
         first = int(query.get("page_token") or 0)
         limit = int(query.get("limit", 100))
@@ -287,7 +287,8 @@ def _contract(symbol: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _wanted(shown: dict[str, Any], query: Query) -> bool:
+def wanted(shown: dict[str, Any], query: Query) -> bool:
+    """Return whether a contract lies within what is asked for."""
     day, strike = shown["expiration_date"], float(shown["strike_price"])
     first, last = query.get("expiration_date_gte", day), query.get("expiration_date_lte", day)
     low, high = (float(query.get(f"strike_price_{end}", strike)) for end in ("gte", "lte"))

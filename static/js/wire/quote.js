@@ -19,6 +19,12 @@ let arrived = startAge();
 let current = panel?.dataset.run; // the run that the quotes come from
 let received = panel?.dataset.received; // of the newest quote: told again, it is no younger
 let expected = panel?.dataset.expect ? Number(panel.dataset.expect) : null;
+let patience = patienceOf(panel?.dataset.source);
+
+/** Return how many times what is expected may pass: of the live market no whole minute is missed. */
+function patienceOf(source) {
+  return source === "live" ? 1.5 : 3;
+}
 
 function startAge() {
   const given = panel?.dataset.age;
@@ -61,15 +67,19 @@ function heard(quote) {
   current = String(quote.run);
   if (quote.received !== received) arrived = Date.now();
   received = quote.received;
+  patience = patienceOf(quote.source);
   if (quote.speed) expected = 60 / quote.speed;
   if (quote.paused) expected = null;
   paint(quote);
 }
 
-/** Mark what is older than three times what is expected, or what a lost connection holds back. */
+/**
+ * Mark what is older than three times what is expected (on the live market half a minute late), or
+ * what a lost connection holds back.
+ */
 function checkAge() {
   const seconds = arrived === null ? null : (Date.now() - arrived) / 1000;
-  const limit = expected === null ? Infinity : Math.max(5, 3 * expected);
+  const limit = expected === null ? Infinity : Math.max(5, patience * expected);
   const stale = seconds !== null && seconds > limit;
   for (const badge of document.querySelectorAll("[data-stale]")) {
     badge.hidden = !stale;

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market.clock import MINUTE, SECOND, from_ns, to_ns
+from market.feed.source import minute_view
 from market.kept import newest_known
 from market.models import Instrument, Snapshot
 from market.store import read_snapshot
@@ -104,6 +105,107 @@ def test_the_nearest_to_the_money_come_first(book):
     assert book.nearest(2) == ["SPY261120C00501000", "SPY261120C00510000"]
 
 
+# --- a minute's end -----------------------------------------------------------------------------
+def after(seconds: float) -> int:
+    return NOW + int(seconds * SECOND)
+
+
+def test_a_minute_is_closed_as_it_was_then(book):
+    """However late this process gets to it: what came after the end is not in it."""
+    book.hear("SPY", quote(501, 502, after(0.2)), after(0.2))
+    book.hear(CALL, quote(11, 12, after(0.3)), after(0.3))
+    book.hear(PUT, quote(8.0, 8.2, NOW - SECOND), after(0.4))  # older than what is known: nothing
+    data = book.closed(NOW, after(9))
+    assert (data.time, data.known_at, data.bid) == (NOW, NOW, 499.9)
+    assert data.column("bids").tolist() == [9.9, 8.9]
+    assert book.snapshot(after(1)).bid == 501
+
+
+def test_a_quote_of_the_minute_that_comes_late_is_in_it(book):
+    book.hear("SPY", quote(501, 502, after(0.2)), after(0.2))
+    book.hear(CALL, quote(9.5, 9.7, NOW - SECOND), after(0.4))
+    assert book.closed(NOW, after(0.5)).column("bids").tolist() == [9.5, 8.9]
+
+
+def test_a_minute_is_lost_once_the_next_one_has_ended(book):
+    book.hear("SPY", quote(501, 502, after(61)), after(61))
+    assert book.closed(NOW, after(62)) is None
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [(quote(500.2, 500.1, NOW), False), (quote(at=NOW - 6 * SECOND), False), (quote(), True)],
+    ids=["crossed", "old", "sound"],
+)
+def test_a_minute_that_ends_without_a_market_is_not_told(own, told):
+    book = Book("SPY", "alpaca")
+    book.hear("SPY", own, NOW)
+    assert (book.closed(NOW, NOW) is not None) is told
+
+
+def test_an_option_of_which_nothing_was_heard_has_no_quote(book):
+    later = NOW + MINUTE
+    book.hear("SPY", quote(at=later), later)
+    book.hear(CALL, quote(9.9, 10.1, NOW - 2 * SECOND), later - SECOND)  # told again: the same
+    book.hear("SPY261218C00505000", quote(7, 8, later), later)
+    bids = book.closed(later, later).column("bids")
+    assert bids.tolist()[:1] == [9.9]
+    assert np.isnan(bids[1])
+
+
+def test_a_chain_that_is_late_as_a_whole_is_stale(book):
+    """The feed of options is fifteen minutes late, and tells that again and again."""
+    later = NOW + 15 * MINUTE
+    for name, shown in ((CALL, quote(9.9, 10.1)), (PUT, quote(8.9, 9.1))):
+        book.hear(name, shown, later)
+    book.hear("SPY", quote(at=later), later)
+    data = book.closed(later, later)
+    assert data.scalar("chain_stale") == 1.0
+    assert data.quoted() == 0
+    assert minute_view(data).stale
+    assert not minute_view(book_of_now().closed(NOW, NOW)).stale
+
+
+def book_of_now() -> Book:
+    made = Book("SPY", "alpaca")
+    made.hear("SPY", quote(), NOW)
+    made.hear(CALL, quote(9.9, 10.1), NOW)
+    return made
+
+
+def test_the_bar_is_of_what_was_heard_in_the_minute(book):
+    for second, bid in ((3, 500), (20, 503), (40, 498), (59.9, 501)):
+        book.hear("SPY", quote(bid, bid + 1, after(second)), after(second))
+    book.hear("SPY", quote(700, 701, after(60.1)), after(60.1))
+    bar = book.closed(NOW + MINUTE, after(60.5)).scalars
+    assert (bar["open"], bar["high"], bar["low"]) == (500.5, 503.5, 498.5)
+    assert "volume" not in bar  # nobody listened to trades
+
+
+def test_a_minute_that_was_not_heard_from_its_beginning_has_no_bar():
+    book = Book("SPY", "alpaca")
+    for second in (30, 59):
+        book.hear("SPY", quote(at=after(second)), after(second))
+    assert "high" not in book.closed(NOW + MINUTE, after(60.5)).scalars
+
+
+@pytest.mark.parametrize(
+    ("silent", "volume"), [(None, 300.0), (range(20, 40), None)], ids=["heard", "silent"]
+)
+def test_volume_is_known_where_the_stream_was_never_silent(silent, volume):
+    book = Book("SPY", "alpaca")
+    for second in range(-5, 61):
+        if silent is None or second not in silent:
+            book.listened(after(second))
+        book.hear("SPY", quote(at=after(second)), after(second))
+    for second, size in ((-1, 50), (10, 100), (55, 200), (60.2, 70)):
+        book.traded(500.05, size, after(second), after(61))
+    book.traded(math.nan, 1e9, after(30), after(61))
+    data = book.closed(NOW + MINUTE, after(60.5))
+    assert data.scalars.get("volume") == volume
+    assert data.last == 500.05
+
+
 # --- the vendor ---------------------------------------------------------------------------------
 @pytest.fixture
 def vendor() -> Iterator[Alpaca]:
@@ -113,10 +215,19 @@ def vendor() -> Iterator[Alpaca]:
     made.close()
 
 
+@pytest.fixture
+def standing() -> Iterator[Alpaca]:
+    """A vendor whose clock stands within a session."""
+    made = Alpaca(rate=0, start=from_ns(after(30)))
+    yield made
+    made.close()
+
+
 def access(vendor: Alpaca, secret: str | None = None) -> DataAccess:
     return DataAccess(
-        vendor.key, secret or vendor.secret, vendor.address, f"ws://127.0.0.1:{vendor.port}"
-    )
+        vendor.key, secret or vendor.secret, vendor.address, f"ws://127.0.0.1:{vendor.port}",
+        contracts_address=vendor.address,
+    )  # fmt: skip
 
 
 def wait_for(what, seconds: float = 8.0) -> None:
@@ -188,14 +299,18 @@ def test_a_mute_stream_is_opened_anew(vendor):
 
 # --- recording ----------------------------------------------------------------------------------
 @pytest.mark.django_db
-def test_a_market_is_recorded_and_read(vendor):
-    vendor.venue.prices.let_go("SPY")
-    recorder = Recorder("SPY", access(vendor), opening=lambda *_: Silent())
+def test_a_market_is_recorded_and_read(standing):
+    vendor = standing
+    at = from_ns(after(30))
+    recorder = Recorder(
+        "SPY", access(vendor), opening=lambda *_: Silent(), now=lambda: to_ns(vendor.clock.now())
+    )
     assert recorder.turn()
-    data = read_snapshot("SPY", at=dt.datetime.now(dt.UTC), source="alpaca")
+    data = read_snapshot("SPY", at=at, source="alpaca")
     assert data is not None
     assert len(data.layout) > 100
-    assert newest_known("SPY", at=dt.datetime.now(dt.UTC)) is not None
+    assert np.isfinite(data.column("open_interest")).all()
+    assert newest_known("SPY", at=at) is not None
     assert Instrument.objects.filter(kind="option").count() == len(data.layout)
 
 
@@ -205,8 +320,7 @@ class Silent:
 
 @pytest.mark.django_db
 def test_streams_keep_the_record_going_without_rest(vendor):
-    vendor.venue.prices.let_go("SPY")
-    recorder = Recorder("SPY", access(vendor))
+    recorder = Recorder("BTC/USD", access(vendor))
     try:
         assert recorder.turn()
         vendor.script.add("GET /v", "500")
@@ -224,8 +338,9 @@ def test_streams_keep_the_record_going_without_rest(vendor):
 @pytest.mark.django_db
 def test_nothing_is_recorded_of_a_market_that_is_silent(vendor):
     """Pinned quotes keep their time: a frozen feed."""
+    vendor.venue.prices.set("BTC/USD", Decimal(50_000), Decimal(50_010))
     recorder = Recorder(
-        "SPY", access(vendor), opening=lambda *_: Silent(),
+        "BTC/USD", access(vendor), opening=lambda *_: Silent(),
         now=lambda: time.time_ns() + 10 * SECOND,
     )  # fmt: skip
     assert not recorder.turn()
@@ -241,6 +356,9 @@ def test_between_minutes_little_is_kept(vendor):
         def chain(self, symbol, **_):
             return {CALL: quote(9, 10, at=clock[0])}
 
+        def interest(self, symbol, **_):
+            return {}
+
     clock = [NOW]
     recorder = Recorder("SPY", access(vendor), rest=Given(), opening=lambda *_: Silent(),
                         now=lambda: clock[0])  # fmt: skip
@@ -249,11 +367,11 @@ def test_between_minutes_little_is_kept(vendor):
         clock[0] += 5 * SECOND
     times = list(Snapshot.objects.order_by("time").values_list("time", flat=True))
     old = [at for at in times if to_ns(at) < clock[0] - KEEP_ALL - 2 * MINUTE]
-    assert len(old) == len({at.replace(second=0) for at in old})
-    assert {at.second for at in old} == {55}
+    assert len(old) > 10
+    assert {(at.second, at.microsecond) for at in old} == {(0, 0)}
     recent = [at for at in times if to_ns(at) > clock[0] - KEEP_ALL + 2 * MINUTE]
     assert len(recent) > 30
-    assert from_ns(NOW) < times[0]
+    assert from_ns(NOW) == times[0]
 
 
 @pytest.mark.django_db

@@ -32,8 +32,11 @@ def follow(run_id: int) -> int:
 
 def follow_all() -> int:
     """Do the same for all markets: what was missed is promised again."""
-    left = PaperAccount.objects.filter(_NIGHT_TO_COME).exclude(run=None).values("run")
-    runs = FeedRun.objects.filter(Q(state__in=ACTIVE) | Q(pk__in=left))
+    waits = PaperAccount.objects.filter(_NIGHT_TO_COME)
+    left = waits.exclude(run=None).values("run")
+    days = waits.filter(market=PaperAccount.Market.LIVE, symbol=OuterRef("symbol"))
+    live = Q(source=FeedRun.Source.LIVE) & Exists(days.filter(day=OuterRef("session_date")))
+    runs = FeedRun.objects.filter(Q(state__in=ACTIVE) | Q(pk__in=left) | live)
     return sum(follow(pk) for pk in runs.values_list("pk", flat=True))
 
 

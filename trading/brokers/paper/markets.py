@@ -1,7 +1,8 @@
 """Which rows an account follows, and what time it is there: its market's clock, never the wall's.
 
-A market is named `simulator:SYMBOL` or `replay:RUN`. Rows are those of its runs' frames, in order
-of market time; a simulated market is played by one run after the other.
+A market is named `simulator:SYMBOL`, `live:SYMBOL` or `replay:RUN`. Rows are those of its runs'
+frames, in order of market time; a simulated market is played by one run after the other, the live
+one by a run a day.
 """
 
 from __future__ import annotations
@@ -74,8 +75,12 @@ def choose(user: User, name: str) -> Chosen:
         if run is None:
             raise MarketError("market", f"No simulator has run for {key[:32]!r}.")
         return Chosen(PaperAccount.Market.SIMULATOR, run)
+    if kind == PaperAccount.Market.LIVE:
+        return Chosen(PaperAccount.Market.LIVE, _live(key))
     if kind != PaperAccount.Market.REPLAY or not key.isdecimal():
-        raise MarketError("market", "Give simulator:SYMBOL, or replay: and the number of a run.")
+        raise MarketError(
+            "market", "Give simulator:SYMBOL, live:SYMBOL, or replay: and the number of a run."
+        )
     known = FeedRun.objects.filter(source=FeedRun.Source.REPLAY, requested_by=user.pk)
     run = known.filter(pk=int(key), state__in=ACTIVE).first() if len(key) < 19 else None
     if run is None:
@@ -83,6 +88,18 @@ def choose(user: User, name: str) -> Chosen:
     if not (decision := allows(user, "market.replay")).allowed:
         raise MarketError("market", decision.reason)
     return Chosen(PaperAccount.Market.REPLAY, run)
+
+
+def _live(symbol: str) -> FeedRun:
+    if "/" in symbol:
+        raise MarketError(
+            "market", f"The paper venue trades shares and options, not {symbol[:32]}."
+        )
+    runs = FeedRun.objects.filter(source=FeedRun.Source.LIVE, symbol=symbol)
+    run = runs.filter(state__in=ACTIVE).first() or runs.first()
+    if run is None:
+        raise MarketError("market", f"No live feed has run for {symbol[:32]!r}.")
+    return run
 
 
 def world_of(run: FeedRun) -> dict[str, object]:
@@ -94,6 +111,8 @@ def runs_of(paper: PaperAccount) -> QuerySet[FeedRun]:
     """Return the runs that play an account's market, newest first."""
     if paper.run_id is not None:
         return FeedRun.objects.filter(pk=paper.run_id)
+    if paper.market == PaperAccount.Market.LIVE:
+        return FeedRun.objects.filter(symbol=paper.symbol, source=FeedRun.Source.LIVE)
     return FeedRun.objects.filter(
         symbol=paper.symbol, source=FeedRun.Source.SIMULATOR, params__contains=paper.world
     )
@@ -103,6 +122,8 @@ def accounts_on(run: FeedRun) -> QuerySet[PaperAccount]:
     """Return the accounts that follow a run."""
     if run.source == FeedRun.Source.REPLAY:
         return PaperAccount.objects.filter(run=run)
+    if run.source == FeedRun.Source.LIVE:
+        return PaperAccount.objects.filter(market=PaperAccount.Market.LIVE, symbol=run.symbol)
     return PaperAccount.objects.filter(
         market=PaperAccount.Market.SIMULATOR, symbol=run.symbol, world=world_of(run)
     )
@@ -123,10 +144,13 @@ def run_for(paper: PaperAccount, symbol: str) -> FeedRun | None:
 def clock_of(run: FeedRun, now: dt.datetime) -> int | None:
     """Return a run's time, ns UTC: that of its newest row, and what passed since at its speed.
 
-    None before its first row. It stands while the run does.
+    None before its first row. It stands while the run does. A live market's clock is ours: rows
+    that its feed is late with are of the past, and fill no order that is sent now.
     """
     if run.position is None:
         return None
+    if run.source == FeedRun.Source.LIVE:
+        return max(to_ns(now), to_ns(run.position))
     ahead = 0.0
     if run.state == FeedRun.State.RUNNING and run.heartbeat_at is not None:
         since = max((now - run.heartbeat_at).total_seconds(), 0.0)
@@ -166,6 +190,9 @@ def is_over(paper: PaperAccount, day: dt.date) -> bool:
     )
     if closed.exists() or _minutes(paper).filter(session_date__gt=day).exists():
         return True
+    if paper.market == PaperAccount.Market.LIVE:  # a stopped day may be taken up again
+        over = FeedRun.objects.filter(session_date=day, state=FeedRun.State.FINISHED)
+        return runs_of(paper).filter(pk__in=over).exists()
     ended = (FeedRun.State.FINISHED, FeedRun.State.STOPPED, FeedRun.State.FAILED)
     return paper.run is not None and paper.run.state in ended
 

@@ -19,7 +19,8 @@ class PaperAccount(models.Model):
     """An account at the paper venue: which market it follows, how far, and by which rules.
 
     A simulated market is told by its symbol and what made it, and goes on through the runs that
-    play it one after the other; a replayed day is one run.
+    play it one after the other; so does the live market of a symbol, a run a day. A replayed day
+    is one run.
     """
 
     class Market(models.TextChoices):
@@ -27,6 +28,7 @@ class PaperAccount(models.Model):
 
         SIMULATOR = "simulator", "simulated market"
         REPLAY = "replay", "replayed day, for practice"
+        LIVE = "live", "live market"
 
     account = models.OneToOneField(
         Account, on_delete=models.PROTECT, primary_key=True, related_name="paper"
@@ -49,7 +51,8 @@ class PaperAccount(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="paper_has_its_market",
-                condition=Q(market="simulator", run=None) | Q(market="replay", run__isnull=False),
+                condition=Q(market__in=("simulator", "live"), run=None)
+                | Q(market="replay", run__isnull=False),
             ),
             # Harder than usual is anybody's choice, easier is nobody's.
             models.CheckConstraint(

@@ -79,11 +79,13 @@ def open_paper_account(
     chosen = markets.choose(owner, market)
     account = ledger.open_account(owner, name=name, method=method)
     replayed = chosen.market == PaperAccount.Market.REPLAY
-    at, way = chosen.run.position or now or timezone.now(), hardness or Hardness()
+    live = chosen.market == PaperAccount.Market.LIVE
+    wall = now or timezone.now()
+    at, way = wall if live else chosen.run.position or wall, hardness or Hardness()
     paper = PaperAccount.objects.create(
         account=account, market=chosen.market, symbol=chosen.run.symbol,
-        world={} if replayed else markets.world_of(chosen.run),
-        run=chosen.run if replayed else None, through=_began(chosen.run),
+        world={} if replayed or live else markets.world_of(chosen.run),
+        run=chosen.run if replayed else None, through=wall if live else _began(chosen.run),
         latency_ms=way.latency_ms, half_spreads=way.half_spreads, impact=way.impact,
     )  # fmt: skip
     ledger.deposit(account.pk, cash, nights.source_of("opening deposit", at))

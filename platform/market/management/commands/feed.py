@@ -1,4 +1,4 @@
-"""`manage.py feed`: the simulator, one replay, or the service that plays requested replays."""
+"""`manage.py feed`: the simulator, a live symbol, one replay, or the service of replays."""
 
 import datetime as dt
 from typing import Any
@@ -14,8 +14,13 @@ class Command(BaseCommand):
     requires_system_checks = ()  # `prepare` made them; what was killed is to be back soon
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--source", choices=("simulator", "replay"), default="simulator")
-        parser.add_argument("--symbol", help="simulator: default SIM; replay: what was imported")
+        parser.add_argument(
+            "--source", choices=("simulator", "replay", "live"), default="simulator"
+        )
+        parser.add_argument(
+            "--symbol",
+            help="simulator: default SIM; replay: what was imported; live: what is recorded",
+        )
         parser.add_argument("--date", type=dt.date.fromisoformat, help="day to replay, YYYY-MM-DD")
         parser.add_argument(
             "--recording", metavar="SOURCE",
@@ -41,6 +46,11 @@ class Command(BaseCommand):
         try:
             if options["serve"]:
                 service.ReplayService(should_end).serve()
+                return
+            if options["source"] == "live":
+                if options["symbol"] is None:
+                    raise CommandError("a live feed needs --symbol; manage.py record records it")
+                service.play_live(options["symbol"].upper(), should_end)
                 return
             state = self.play(options, should_end)
         except control.FeedError as error:

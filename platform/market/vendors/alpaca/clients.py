@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from alpaca.common.exceptions import APIError
-from alpaca.data.enums import CryptoFeed, DataFeed, OptionsFeed
+from alpaca.data.enums import Adjustment, CryptoFeed, DataFeed, OptionsFeed
 from alpaca.data.historical import (
     CryptoHistoricalDataClient,
     OptionHistoricalDataClient,
@@ -21,8 +22,12 @@ from alpaca.data.live import CryptoDataStream, OptionDataStream, StockDataStream
 from alpaca.data.requests import (
     CryptoLatestQuoteRequest,
     OptionChainRequest,
+    StockBarsRequest,
     StockLatestQuoteRequest,
 )
+from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
+from alpaca.trading.client import TradingClient
+from alpaca.trading.requests import GetOptionContractsRequest
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
@@ -30,10 +35,13 @@ from market.clock import to_ns
 from market.vendors.book import Quoted
 
 TIMEOUTS: Final = (3.0, 7.0)
+_MOST_PAGES: Final = 10
 _quiet = logging.getLogger(f"{__name__}.wire")
 _quiet.setLevel(logging.CRITICAL)  # the library writes frames to its log, and one holds the keys
 _quiet.propagate = False
 Hear = Callable[[str, Quoted], None]
+Trade = Callable[[float, float, int], None]
+"""Price, size and instant (ns UTC) of a trade."""
 
 
 class DataError(Exception):
@@ -54,6 +62,8 @@ class DataAccess:
     stream_address: str
     stock_feed: str = "iex"
     option_feed: str = "indicative"
+    contracts_address: str = ""
+    """Where contracts are listed with their open interest; empty: nowhere."""
 
     def __repr__(self) -> str:
         return f"DataAccess({self.address})"
@@ -73,7 +83,10 @@ class Rest:
         self._shares = StockHistoricalDataClient(access.key, access.secret, **opened)
         self._options = OptionHistoricalDataClient(access.key, access.secret, **opened)
         self._coins = CryptoHistoricalDataClient(access.key, access.secret, **opened)
-        for client in (self._shares, self._options, self._coins):
+        self._contracts = TradingClient(
+            access.key, access.secret, raw_data=True, url_override=access.contracts_address or None
+        )
+        for client in (self._shares, self._options, self._coins, self._contracts):
             client._retry = 0
             client._session.trust_env = False
             client._session.mount("https://", _Ending())
@@ -102,6 +115,36 @@ class Rest:
             name: quoted(shown["latestQuote"]) for name, shown in found.items()
             if isinstance(shown, dict) and shown.get("latestQuote")
         }  # fmt: skip
+
+    def days(self, symbol: str, *, start: dt.date, end: dt.date) -> list[dict[str, Any]]:
+        """Return a share's daily bars, raw, as Alpaca writes them."""
+        request = StockBarsRequest(
+            symbol_or_symbols=symbol, timeframe=TimeFrame(1, TimeFrameUnit.Day),
+            start=dt.datetime.combine(start, dt.time()), end=dt.datetime.combine(end, dt.time.max),
+            feed=DataFeed(self._access.stock_feed), adjustment=Adjustment.RAW,
+        )  # fmt: skip
+        found = _asked(lambda: self._shares.get_stock_bars(request)).get(symbol, [])
+        return [one for one in found if isinstance(one, dict)]
+
+    def interest(self, symbol: str, *, last: dt.date, low: float, high: float) -> dict[str, float]:
+        """Return the open interest of contracts, of those of which it is told."""
+        if not self._access.contracts_address:
+            return {}
+        found: dict[str, float] = {}
+        page: str | None = None
+        for _ in range(_MOST_PAGES):
+            request = GetOptionContractsRequest(
+                underlying_symbols=[symbol], expiration_date_lte=last, strike_price_gte=f"{low:g}",
+                strike_price_lte=f"{high:g}", limit=10_000, page_token=page,
+            )  # fmt: skip
+            told = _asked(partial(self._contracts.get_option_contracts, request))
+            for one in told.get("option_contracts") or ():
+                with suppress(KeyError, TypeError, ValueError):
+                    found[str(one["symbol"])] = max(float(one["open_interest"]), 0.0)
+            page = told.get("next_page_token")
+            if not page:
+                break
+        return found
 
 
 def _asked(ask: Callable[[], Any]) -> dict[str, Any]:
@@ -138,14 +181,21 @@ def _instant(given: Any) -> int:
 
 
 class Stream:
-    """Quotes as they come, in a thread; connects anew when nothing comes for `silence_s`."""
+    """Quotes as they come, in a thread; connects anew when nothing comes for `silence_s`.
+
+    With `trade` trades come as well.
+    """
 
     def __init__(
-        self, access: DataAccess, symbols: Sequence[str], hear: Hear, *, silence_s: float = 10.0
-    ) -> None:
+        self, access: DataAccess, symbols: Sequence[str], hear: Hear, trade: Trade | None = None,
+        *, silence_s: float = 10.0,
+    ) -> None:  # fmt: skip
         self._hear = hear
+        self._trade = trade
         self._stream = self._made(access, symbols, silence_s)
         self._stream.subscribe_quotes(self._on_quote, *symbols)
+        if trade is not None:
+            self._stream.subscribe_trades(self._on_trade, *symbols)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -166,6 +216,11 @@ class Stream:
     async def _on_quote(self, given: Any) -> None:
         with suppress(DataError):  # one that cannot be read is as good as none
             self._hear(str(given.get("S")), quoted(given))
+
+    async def _on_trade(self, given: Any) -> None:
+        with suppress(KeyError, TypeError, ValueError):
+            assert self._trade is not None  # noqa: S101 - told the type checker
+            self._trade(float(given["p"]), float(given["s"]), _instant(given["t"]))
 
     def _run(self) -> None:
         # The client's own end raises where the loop is closed already.

@@ -32,6 +32,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError("`up` is for one machine; production runs docker/compose.yaml.")
+        live_symbols()  # before anything is started
         try:
             with supervisor.locked(settings.VAR_DIR / "run" / "up.lock"):
                 self.run(options)
@@ -99,6 +100,10 @@ class Command(BaseCommand):
                 "--warm", str(options["warm"]),
             )  # fmt: skip
         house.add("replay", *MANAGE, "feed", "--serve")
+        for symbol in live_symbols():
+            name = symbol.replace("/", "-").lower()
+            house.add(f"record-{name}", *MANAGE, "record", symbol)
+            house.add(f"live-{name}", *MANAGE, "feed", "--source", "live", "--symbol", symbol)
 
     def welcome(self, house: Supervisor, seconds: float) -> None:
         """Print the address and the demo logins."""
@@ -111,6 +116,14 @@ class Command(BaseCommand):
         lines.append("Logs are in var/log. Ctrl-C stops everything.")
         for line in lines:
             say("", line)
+
+
+def live_symbols() -> list[str]:
+    """Return the symbols to record and to play live; CommandError without the house's keys."""
+    symbols = list(dict.fromkeys(one.strip().upper() for one in settings.LIVE_SYMBOLS if one))
+    if symbols and not (settings.ALPACA_DATA_KEY and settings.ALPACA_DATA_SECRET):
+        raise CommandError("PULSE_LIVE needs ALPACA_DATA_KEY and ALPACA_DATA_SECRET")
+    return symbols
 
 
 def serves(port: int) -> bool:
