@@ -22,11 +22,11 @@ def client(ana) -> Client:
 
 
 def filled(**more) -> dict:
-    return {**forms.INITIAL, "name": "otter", "account": "new:SIM", "tools": ["10", "16"], **more}
+    return {**forms.INITIAL, "name": "otter", "account": "new:simulator:SIM", "tools": ["10", "16"], **more}
 
 
 def test_the_form_makes_a_paused_strategy_on_an_account_of_its_own(client, market):
-    assert b"A new one, simulated SIM" in client.get("/strategies/").content
+    assert b"A new one: SIM, simulated" in client.get("/strategies/").content
     answer = client.post("/strategies/create", filled(**{"exit-stop": "40", "exit-take": ""}))
     made = Strategy.objects.get()
     assert answer["Location"] == f"/strategies/{made.pk}/"
