@@ -80,6 +80,9 @@ def test_a_day_knows_the_bars_that_were_there_at_its_open():
     daily = read_rows(run.pk, Kind.DAILY)
     assert len(daily) > 250
     assert rows.columns["previous_close"][-1] == daily.columns["close"][-1]
+    evaluate_run(run.pk)
+    told = Cursor.objects.get(run=run, kind="daily")
+    assert (told.rows, told.through) == (0, from_ns(int(daily.time[-1])))  # history is not told
     assert rows_of(replayed("SPY", DAY)) == rows_of(run)
 
 
