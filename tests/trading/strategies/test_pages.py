@@ -22,7 +22,13 @@ def client(ana) -> Client:
 
 
 def filled(**more) -> dict:
-    return {**forms.INITIAL, "name": "otter", "account": "new:simulator:SIM", "tools": ["10", "16"], **more}
+    return {
+        **forms.INITIAL,
+        "name": "otter",
+        "account": "new:simulator:SIM",
+        "tools": ["10", "16"],
+        **more,
+    }
 
 
 def test_the_form_makes_a_paused_strategy_on_an_account_of_its_own(client, market):
