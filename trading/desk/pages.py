@@ -83,16 +83,16 @@ def text(request: HttpRequest, name: str) -> str:
 def filter_of(request: HttpRequest, now: dt.datetime) -> Filter:
     """Return the filter in the address; what cannot be meant asks for everything."""
     state, side, days = text(request, "state"), text(request, "side"), text(request, "days")
-    since = None
+    lately = None
     if days in dict(DAYS):
         midnight = dt.datetime.combine(now.astimezone(NEW_YORK), dt.time(), NEW_YORK)
-        since = midnight - dt.timedelta(days=int(days) - 1)
+        lately = midnight - dt.timedelta(days=int(days) - 1)
     return Filter(
         account=whole(request, "account"),
         symbol=text(request, "symbol").upper(),
         state=state if state in reading.GROUPS else "",
         side=side if side in ("buy", "sell") else "",
-        since=since,
+        lately=lately,
     )
 
 

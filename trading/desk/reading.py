@@ -38,7 +38,9 @@ class Filter:
     side : str
         "buy" or "sell".
     since, until : datetime, optional
-        From, and before.
+        From, and before; of fills by the clock of their market.
+    lately : datetime, optional
+        What came to be here since then, by the real clock: a replay's market is of other days.
     """
 
     account: int | None = None
@@ -47,6 +49,7 @@ class Filter:
     side: str = ""
     since: dt.datetime | None = None
     until: dt.datetime | None = None
+    lately: dt.datetime | None = None
 
 
 class Line(NamedTuple):
@@ -79,7 +82,8 @@ def orders(owner: int | None, asked: Filter) -> QuerySet[Order]:
         rows = rows.filter(state__in=GROUPS.get(asked.state, (asked.state,)))
     if asked.symbol:
         rows = rows.filter(pk__in=rows.filter(legs__symbol__startswith=asked.symbol).values("pk"))
-    rows = _when(rows, asked, "created").select_related("account", "decision", "replaced_by")
+    rows = _when(rows, asked, "created", "created")
+    rows = rows.select_related("account", "decision", "replaced_by")
     return rows.prefetch_related("legs").order_by("-pk")
 
 
@@ -90,16 +94,19 @@ def fills(owner: int | None, asked: Filter) -> QuerySet[Fill]:
         rows = rows.filter(symbol__startswith=asked.symbol)
     if asked.side:
         rows = rows.filter(quantity__gt=0) if asked.side == "buy" else rows.filter(quantity__lt=0)
-    return _when(rows, asked, "at").select_related("account", "entry").order_by("-pk")
+    rows = _when(rows, asked, "at", "entry__booked_at")
+    return rows.select_related("account", "entry").order_by("-pk")
 
 
-def _when(rows: QuerySet[Any], asked: Filter, name: str) -> QuerySet[Any]:
+def _when(rows: QuerySet[Any], asked: Filter, name: str, real: str) -> QuerySet[Any]:
     if asked.account is not None:
         rows = rows.filter(account=asked.account)
     if asked.since is not None:
         rows = rows.filter(**{f"{name}__gte": asked.since})
     if asked.until is not None:
         rows = rows.filter(**{f"{name}__lt": asked.until})
+    if asked.lately is not None:
+        rows = rows.filter(**{f"{real}__gte": asked.lately})
     return rows
 
 

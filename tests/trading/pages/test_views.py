@@ -121,6 +121,8 @@ def test_filters_hold_for_table_and_file(web, account, open_account, bought, at_
     assert [row["cash"] for row in fills] == ["-990.35"] * 3
     assert {row["reason"] for row in fills} == {"the offer of 12:00"}
     assert rows(web.get("/trading/history/trades.csv?side=sell")) == []
+    # By the real clock: a market's may be of another day, as theirs is.
+    assert len(rows(web.get("/trading/history/trades.csv?days=1"))) == 3
     assert "the offer of 12:00" in text(web.get("/trading/history/"))
 
 
