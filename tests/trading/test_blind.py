@@ -159,6 +159,7 @@ def recorded(new_desk, monkeypatch):
     return play
 
 
+@pytest.mark.slow
 def test_nothing_opens_blind_and_somebody_is_told(recorded):
     count = size("PULSE_BLIND", 6)
     posts = sum(len(recorded(seed).desk.venue.posts) for seed in range(count))
