@@ -349,10 +349,6 @@ CELERY_BEAT_SCHEDULE = {
     "watch-risk": {"task": "trading.watch_risk", "schedule": 5.0},
     "warn-of-expiries": {"task": "trading.warn_of_expiries", "schedule": 20.0},
     "rank-bots": {"task": "leaderboard.rank", "schedule": 2.0},
-    "note-places": {
-        "task": "leaderboard.note_places",
-        "schedule": crontab(hour=0, minute=0),
-    },
     "publish-heads": {"task": "leaderboard.publish_heads", "schedule": 600.0},
     "find-likenesses": {
         "task": "leaderboard.find_likenesses",
@@ -363,10 +359,12 @@ CELERY_BEAT_SCHEDULE = {
     "send-due-alerts": {"task": "accounts.send_due_alerts", "schedule": 2.0},
     "prune-alerts": {"task": "accounts.prune_alerts", "schedule": 3600.0},
     "end-grants": {"task": "accounts.end_grants", "schedule": 60.0},
-    "reconcile-stripe": {
-        "task": "accounts.stripe_reconcile",
-        "schedule": crontab(hour=3, minute=17),
-    },
+    "keep-slots": {"task": "record.keep_slots", "schedule": 10.0},
+}
+# Once for each slot, however many beats tick and whichever was dead at the hour (record.slots).
+PULSE_SLOTS = {
+    "note-places": {"task": "leaderboard.note_places"},  # at midnight, UTC
+    "reconcile-stripe": {"task": "accounts.stripe_reconcile", "offset_s": 3 * 3600 + 17 * 60},
 }
 if DEMO_LOGINS and not PRODUCTION:
     CELERY_BEAT_SCHEDULE["seed-demo-strategy"] = {"task": "trading.seed_demo", "schedule": 60.0}

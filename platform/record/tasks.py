@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from celery import Task, shared_task
 
-from record import heartbeat, jobs, outbox, remote, retention
+from record import heartbeat, jobs, outbox, remote, retention, slots
 from record.access import CLOSED, SYSTEM, NotEntitledError, task_refusal
 
 log = structlog.get_logger("pulse.tasks")
@@ -82,6 +82,12 @@ def run_job(job_id: int) -> None:
 def sweep_jobs() -> None:
     """Let jobs go on whose worker died, and send what nobody began."""
     jobs.sweep()
+
+
+@shared_task(name="record.keep_slots", base=PulseTask, entitlement=SYSTEM, expires=10)
+def keep_slots() -> None:
+    """Promise the scheduled work that is due. A repeat promises nothing new."""
+    slots.promise_all()
 
 
 @shared_task(name="record.heartbeat", base=PulseTask, entitlement=SYSTEM, expires=14)

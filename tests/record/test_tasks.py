@@ -7,7 +7,7 @@ from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
 
-from record import audit, broker, jobs, outbox, remote, retention, streams
+from record import audit, broker, jobs, outbox, remote, retention, slots, streams
 from record.models import AuditEntry
 from record.tasks import PulseTask
 
@@ -17,6 +17,11 @@ def test_every_scheduled_task_exists_and_is_one_of_ours():
         task = broker.task_named(entry["task"])
         assert isinstance(task, PulseTask), entry["task"]
         assert task.entitlement == "system"
+
+
+def test_every_slot_is_of_a_task_that_the_outbox_may_run_again():
+    for given in settings.PULSE_SLOTS.values():
+        assert broker.task_named(slots.Schedule(**given).task).entitlement == "system"
 
 
 def test_schedule_and_heartbeat_agree():
@@ -35,6 +40,7 @@ def test_a_job_message_is_spent_at_once_because_its_row_is_the_record():
     [
         ("record.run_outbox", outbox, "run", (5,)),
         ("record.sweep_outbox", outbox, "sweep", ()),
+        ("record.keep_slots", slots, "promise_all", ()),
         ("record.run_job", jobs, "run", (5,)),
         ("record.sweep_jobs", jobs, "sweep", ()),
         ("record.answer", remote, "answer", ("id", "task", [1], 7, True)),
