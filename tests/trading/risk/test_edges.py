@@ -77,6 +77,11 @@ def pending_of(amount: int):
     return given(greeks_pending=ways, limits={"delta": D("0.01")})
 
 
+def holding(amount: str) -> Pending:
+    """An open order for one call that holds so much."""
+    return Pending((Filling((held(option(590), 1),), D(amount)),), D(amount), closing=False)
+
+
 def on(**more: Any):
     return given(ground=more)
 
@@ -107,6 +112,9 @@ CASES = [
      [("4.51", "pass"), ("4.50", "pass"), ("4.49", "refuse")]),
     ("through", spread_priced, [("-0.93", "pass"), ("-0.92", "refuse")]),
     ("day trading", short_share, [("180.01", "refuse"), ("180.02", "pass"), ("180.03", "pass")]),
+    # What an open order holds is not there for this one.
+    ("buying power", lambda cash: given(cash=D(cash), pending=(holding("500"),)),
+     [("1000.05", "refuse"), ("1000.06", "pass"), ("1000.07", "pass")]),
     ("delta", pending_of, [(-989, "pass"), (-990, "pass"), (-991, "refuse"), (990, "pass"),
                            (991, "refuse")]),
     ("displayed size", lambda size: given(
@@ -302,6 +310,20 @@ def test_a_calendar_hangs_on_what_ends_today():
     assert said(given(), "loss today").value == "0"
 
 
+def test_an_open_order_that_ends_later_loses_nothing_today():
+    legs = (leg(option(600, expiry=TODAY)),)
+    alone = said(given(legs), "loss today")
+    answer = said(given(legs, pending=(holding("500"),)), "loss today")
+    assert (answer.outcome, answer.value) == ("pass", alone.value)
+
+
+def test_open_orders_lose_what_the_worst_of_their_ways_does():
+    cheap, dear = (Filling((held(option(590), 1),), D(cost)) for cost in (100, 700))
+    for ways in ((cheap, dear), (dear, cheap)):
+        other = Pending(ways, D(0), closing=False)
+        assert given(pending=(other,)).picture.losses == {"SPY": 500 + 700}
+
+
 def test_without_a_class_no_put_stands_over_cash():
     assert outcome(given(size=None), "uncovered") == "pass"
     assert outcome(given((leg(put(590), -1),), size=None), "uncovered") == "refuse"
@@ -369,3 +391,12 @@ def test_of_puts_over_cash_the_dearest_count():
         ((other, held(SHARE, -50)), 89_500),
     ]:  # fmt: skip
         assert given(sold, positions=positions).picture.cover.strikes_over_cash == right, positions
+
+
+def test_a_loss_without_end_is_never_what_lowers_risk():
+    """One short put less and one bare call more: as many are uncovered, and nothing bounds it."""
+    positions = (held(put(590), -1), held(option(600), -1), held(option(605), 1))
+    legs = (leg(put(590), 1, closing=True), leg(option(605), -1, closing=True))
+    assert not given(legs, positions=positions, price=D("0.02")).picture.reducing
+    bare = given((leg(option(600), 1, closing=True),), positions=(held(option(600), -2),))
+    assert bare.picture.reducing

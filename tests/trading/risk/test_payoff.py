@@ -124,6 +124,19 @@ def put(strike: int, units: int, day: dt.date = LAST) -> Line:
         ([call(100, 100, NEAR), call(100, -100)], 0, -200, None),
         # One long option covers one short one, not one at each expiry.
         ([call(100, -100, NEAR), call(100, -100), call(100, 100)], 0, 0, None),
+        # What protects most stays at its own expiry, the other one is lent to the short before.
+        (
+            [call(105, -100), call(90, 100), call(110, 100), call(100, -100, NEAR)],
+            0,
+            0,
+            1_000,
+        ),
+        (
+            [put(95, -100), put(110, 100), put(90, 100), put(100, -100, NEAR)],
+            0,
+            0,
+            1_000,
+        ),
         ([], 100, 10_000, 2_000),
         ([], -100, -10_000, 2_000),
         ([call(110, -100)], 100, 9_700, 1_700),

@@ -37,10 +37,26 @@ def test_an_order_that_leaves_a_position_leaves_less_to_others(position, sold, c
     assert rest[SYMBOL] == left
 
 
-def test_a_part_of_a_coin_is_left_too():
-    sold = Holding(CALL, D("-0.25"), None)
-    found, rest = grouped([order(1, sold)], {SYMBOL: D("0.5")})
-    assert (found[0].closing, rest[SYMBOL]) == (True, D("0.25"))
+def part(quantity: str) -> Holding:
+    return Holding(CALL, D(quantity), None)
+
+
+@pytest.mark.parametrize(
+    ("position", "moves", "closing", "left"),
+    [("0.5", "-0.25", True, "0.25"), ("0.5", "-0.5", True, "0"), ("0.5", "-0.6", False, "0.5"),
+     ("0.5", "0.25", False, "0.5"), ("-0.5", "0.25", True, "-0.25")],
+)  # fmt: skip
+def test_parts_of_a_coin_are_left_like_contracts(position, moves, closing, left):
+    found, rest = grouped([order(1, part(moves))], {SYMBOL: D(position)})
+    assert (found[0].closing, rest[SYMBOL]) == (closing, D(left))
+
+
+def test_exits_of_parts_take_what_their_entry_does_not_bring():
+    entry = order(1, part("0.1"), group=7, role="entry")
+    found, rest = grouped([entry, order(2, part("-0.25"), group=7, role="exit")], {SYMBOL: D(1)})
+    moved_ = [[one.quantity for one in way.moves] for way in found[0].outcomes]
+    assert moved_ == [[D("0.1")], [D("0.1"), D("-0.25")], [D("-0.15")]]
+    assert rest[SYMBOL] == D("0.85")
 
 
 def test_the_older_order_has_the_position():
@@ -102,7 +118,17 @@ def test_what_has_nothing_left_to_fill_is_no_order():
 
 @pytest.mark.parametrize(
     ("quantity", "left", "right"),
-    [(-1, 1, True), (-1, 2, True), (-2, 1, False), (1, 1, False), (1, 0, False), (1, -1, True)],
+    [
+        (-1, 1, True),
+        (-1, 2, True),
+        (-2, 1, False),
+        (1, 1, False),
+        (1, 0, False),
+        (1, -1, True),
+        (D("-0.25"), D("0.5"), True),
+        (D("0.25"), D("0.5"), False),
+        (D("-0.5"), D("0.25"), False),
+    ],
 )
 def test_a_quantity_only_leaves_what_is_left_of_a_position(quantity, left, right):
     assert closes(D(quantity), D(left)) is right
