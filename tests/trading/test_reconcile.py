@@ -315,6 +315,49 @@ def test_cash_that_moved_without_an_order_is_booked_once(desk: Desk, kind, cash)
 
 
 @real
+def test_a_busy_day_is_told_whole_once_and_then_no_more(desk: Desk, monkeypatch):
+    """A pass each minute over all fills of a day would use up the broker's rate."""
+    desk.live()
+    bought(desk)
+    asked = []
+    ask = desk.venue.executions
+    monkeypatch.setattr(
+        desk.venue,
+        "executions",
+        lambda start: (asked.append(desk.clock.now() - start), ask(start))[1],
+    )
+    desk.clock.sleep(3600)
+    again(desk)
+    assert desk.standing == Standing.LIVE
+    asked.clear()
+    again(desk)
+    assert asked
+    assert max(asked) < dt.timedelta(minutes=11)
+    desk.dies()
+    desk.turn()
+    assert max(asked) > dt.timedelta(hours=1), "who starts has the whole day told"
+
+
+@real
+def test_a_fill_of_long_ago_is_found_by_the_difference_that_it_makes(desk: Desk):
+    desk.live()
+    desk.place("late", "2")
+    desk.until(lambda: desk.order("late").state == "accepted")
+    sent = desk.venue.posts[-1]
+    desk.venue.end(sent, News.CANCELED)
+    desk.until(lambda: desk.order("late").state == "canceled")
+    again(desk)
+    desk.venue.faults.drop = 1.0
+    desk.venue.fill(sent, "1")
+    desk.clock.sleep(1800)
+    AccountState.objects.update(reconciled_at=desk.clock.now())
+    again(desk)
+    assert desk.order("late").filled_quantity == 1
+    assert desk.standing == Standing.LIVE
+    desk.prove()
+
+
+@real
 def test_an_activity_that_is_not_known_here_is_kept_and_stops_the_account(desk: Desk):
     desk.live()
     desk.venue.happens(Activity("a1", "", desk.clock.now(), text="SPIN"))

@@ -176,7 +176,7 @@ class Venue:
             kept = self.kept.get(client_order_id)
             return self._view(kept) if kept and self._shown(kept) else None
 
-    def orders(self, since: dt.datetime) -> list[VenueOrder]:
+    def orders(self, since: dt.datetime, fills: object = None) -> list[VenueOrder]:
         with self._lock:
             self._may_fail()
             return [

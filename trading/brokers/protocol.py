@@ -150,8 +150,13 @@ class Broker(Protocol):
     def find(self, client_order_id: str) -> VenueOrder | None:
         """Return an order by our id; None when the broker surely does not know it."""
 
-    def orders(self, since: dt.datetime) -> Sequence[VenueOrder]:
-        """Return all that is open, and all that was placed or changed since."""
+    def orders(
+        self, since: dt.datetime, fills: Sequence[Event] | None = None
+    ) -> Sequence[VenueOrder]:
+        """Return all that is open, and all that was placed or changed since.
+
+        Who has asked for the fills since then gives them, so that they are not asked for again.
+        """
 
     def executions(self, since: dt.datetime) -> Sequence[Event]:
         """Return all fills since, oldest first."""

@@ -212,8 +212,8 @@ class Lane:
         start = self._polled or reconcile.since(session)
         began = session.clock.now()
         try:
-            told = [event for one in outlet.orders(start) for event in one.news]
-            told += outlet.executions(start)
+            told = list(outlet.executions(start))
+            told += [event for one in outlet.orders(start, told) for event in one.news]
         except BrokerError as error:
             log.info("not_polled", account=session.account_id, why=str(error))
             return

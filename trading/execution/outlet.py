@@ -169,10 +169,12 @@ class Outlet:
         self._pass(urgent=True)
         return self.broker.find(client_order_id)
 
-    def orders(self, since: dt.datetime) -> Sequence[VenueOrder]:
-        """Ask for orders."""
+    def orders(
+        self, since: dt.datetime, fills: Sequence[Event] | None = None
+    ) -> Sequence[VenueOrder]:
+        """Ask for orders; the fills since then where they are known."""
         self._pass()
-        return self.broker.orders(since)
+        return self.broker.orders(since, fills)
 
     def executions(self, since: dt.datetime) -> Sequence[Event]:
         """Ask for fills."""

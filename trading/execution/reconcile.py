@@ -1,9 +1,11 @@
 """The books are brought to what the broker says, before anything is sent and every minute.
 
-Orders, fills and activities are told again since a day before the newest clean pass; what is
-booked already writes nothing, so a second pass writes no row. What then still differs is looked
-at twice. A rounding is booked with that reason; anything else stops the account until a person
-accepts it. A question that fails means that nothing is known, never that nothing is held.
+Orders, fills and activities are told again since a day before the newest clean pass by the first
+pass of a holder, and by any that finds a difference; else since some minutes before it, for a
+busy day has more pages than a broker's rate. What is booked already writes nothing, so a second
+pass writes no row. What then still differs is looked at twice. A rounding is booked with that
+reason; anything else stops the account until a person accepts it. A question that fails means
+that nothing is known, never that nothing is held.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from trading.scopes import underlying
 log = structlog.get_logger(__name__)
 SOURCE: Final = "reconcile"
 BEFORE: Final = dt.timedelta(days=1)
+OVERLAP: Final = dt.timedelta(minutes=10)
 TOUCHED: Final = dt.timedelta(seconds=5)
 LOOKS: Final = 3
 BETWEEN_S: Final = 0.5
@@ -95,18 +98,21 @@ def reconcile(session: Session, *, not_again: frozenset[str] = frozenset()) -> P
     return told
 
 
-def since(session: Session) -> dt.datetime:
+def since(session: Session, before: dt.timedelta = BEFORE) -> dt.datetime:
     """Return from when on the broker tells what it knows."""
     row = AccountState.objects.get(pk=session.account_id)
     known = row.known_from or session.clock.now()
-    return known if row.reconciled_at is None else max(known, row.reconciled_at - BEFORE)
+    return known if row.reconciled_at is None else max(known, row.reconciled_at - before)
 
 
-def listen_again(session: Session, told: Pass, not_again: frozenset[str]) -> None:
-    """Have the broker tell everything since the watermark, and book what is new."""
-    outlet, start = session.outlet, since(session)
-    orders = outlet.orders(start)
-    events = [event for one in orders for event in one.news] + list(outlet.executions(start))
+def listen_again(
+    session: Session, told: Pass, not_again: frozenset[str], start: dt.datetime
+) -> None:
+    """Have the broker tell everything since an instant, and book what is new."""
+    outlet = session.outlet
+    fills = list(outlet.executions(start))
+    orders = outlet.orders(start, fills)
+    events = [event for one in orders for event in one.news] + fills
     known = AccountState.objects.get(pk=session.account_id).known_from
     events = [one for one in events if not _in_opening(one, known)]
     for event in hearing.fresh_of(session.account_id, outlet.name, events):
@@ -157,12 +163,17 @@ def _missing(session: Session, told: Pass, names: set[str], not_again: frozenset
 
 
 def _walk(session: Session, told: Pass, not_again: frozenset[str]) -> None:
-    """Listen and compare, until the same is seen twice."""
+    """Listen and compare, until the same is seen twice, once of them with the whole day told."""
     before: list[Difference] | None = None
+    whole, start = not session.compared, since(session)
+    if not whole:
+        start = since(session, OVERLAP)
     for look in range(LOOKS):
         if look:
             session.clock.sleep(BETWEEN_S)
-        listen_again(session, told, not_again)
+            start = session.clock.now() - OVERLAP if whole else since(session)
+            whole = True
+        listen_again(session, told, not_again, start)
         touched = _touched(session) - not_again
         theirs, account = _theirs(session)
         found = compare(_ours(session), theirs, touched)
@@ -292,6 +303,7 @@ def _conclude(session: Session, told: Pass, began: dt.datetime) -> None:
             session.reconciled = False
         elif not told.skipped and session.listening:
             AccountState.objects.filter(pk=account.pk).update(reconciled_at=began)
+            session.compared = True
             if now in (Standing.RECONCILING, Standing.REDUCING):
                 reason = row.ceiling or "The books are as the broker's."
                 services.step(account.pk, to, actor=EXECUTION, reason=reason)

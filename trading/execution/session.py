@@ -40,6 +40,8 @@ class Session:
         Whether the news of the broker are heard: the stream is up, or there is none.
     reconciled : bool
         Whether the books were compared since the news were last missed.
+    compared : bool
+        Whether this holder has found the books to be the broker's, with a whole day told.
     broken : list of str
         What could not be booked since the last reconciliation.
     """
@@ -54,6 +56,7 @@ class Session:
     inbox: deque[Event | Activity] = field(default_factory=deque)
     listening: bool = False
     reconciled: bool = False
+    compared: bool = False
     partly: dict[int, float] = field(default_factory=dict)
     halts: str = ""
     broken: list[str] = field(default_factory=list)

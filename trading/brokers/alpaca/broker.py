@@ -120,23 +120,25 @@ class Alpaca:
             raise OutcomeUnknownError(str(error)) from error
         return self._learn(reading.thing(answer))
 
-    def orders(self, since: dt.datetime) -> Sequence[VenueOrder]:
+    def orders(
+        self, since: dt.datetime, fills: Sequence[Event] | None = None
+    ) -> Sequence[VenueOrder]:
         """Return all that is open or was placed since, and what was filled or was open before.
 
         An older order that ended unfilled while nobody asked is found by `find` alone.
         """
         found = {one["id"]: one for one in self._pages("open", None)}
         found |= {one["id"]: one for one in self._pages("all", since - _SLACK)}
-        fills: dict[str, list[Event]] = {}
-        for event in self.executions(since):
-            fills.setdefault(event.venue_order_id, []).append(event)
+        by_order: dict[str, list[Event]] = {}
+        for event in self.executions(since) if fills is None else fills:
+            by_order.setdefault(event.venue_order_id, []).append(event)
         with self._lock:
-            missing = (self._open | set(fills)) - set(found)
+            missing = (self._open | set(by_order)) - set(found)
         for ident in missing:
             order = self._by_id(ident)
             if order is not None:
                 found[ident] = order
-        return [self._whole(one, fills.get(one["id"], [])) for one in found.values()]
+        return [self._whole(one, by_order.get(one["id"], [])) for one in found.values()]
 
     def _whole(self, order: Payload, fills: list[Event]) -> VenueOrder:
         """Return an order with its fills, of which some may be older than what was asked for."""

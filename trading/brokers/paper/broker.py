@@ -71,7 +71,9 @@ class PaperBroker:
         order = self._orders().filter(client_order_id=client_order_id).first()
         return None if order is None else selectors.venue_order(order)
 
-    def orders(self, since: dt.datetime) -> Sequence[VenueOrder]:
+    def orders(
+        self, since: dt.datetime, fills: Sequence[Event] | None = None
+    ) -> Sequence[VenueOrder]:
         """Return what is open, and what came or changed since (on the server's clock)."""
         changed = self._orders().filter(changed__gte=since)
         rows = {one.pk: one for one in (*selectors.open_orders(self.account_id), *changed)}

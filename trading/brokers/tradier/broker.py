@@ -119,7 +119,9 @@ class Tradier:
             raise OutcomeUnknownError("Two orders of the broker have this id.")
         return found[0] if found else None
 
-    def orders(self, since: dt.datetime) -> Sequence[VenueOrder]:
+    def orders(
+        self, since: dt.datetime, fills: Sequence[Event] | None = None
+    ) -> Sequence[VenueOrder]:
         """Return what is open, and the orders of the day: older ones are listed no more."""
         return [self._told(one) for one in self._listed()]
 
