@@ -453,6 +453,7 @@ FAULTS = {
     "the latch cannot be read": Fault(latch_unreadable),
     "the latch is broken": Fault(latch_broken, by_hand=True),
     "the disk of the latch is full": Fault(latch_disk_full),
+    "the clock is an hour ahead": Fault(clock_off(3600.0), meanwhile=while_the_feed_speaks),
     "the clock is an hour behind": Fault(clock_off(-3600.0), meanwhile=while_the_feed_speaks),
     "the keyring is lost": Fault(keyring_lost, meanwhile=taken_over),
     "the broker answers 5xx for ten minutes": Fault(broker_broken, None, ten_minutes),

@@ -82,7 +82,7 @@ def _claim(session: Session) -> tuple[Attempt | None, bool]:
     now, ended = session.clock.now(), False
     with fenced(session.lease) as account:
         rows = Order.objects.filter(account=account, state=State.PENDING.value)
-        rows = rows.exclude(pk__in=session.waiting(now))
+        rows = rows.exclude(pk__in=session.waiting())
         found = list(rows.select_for_update(skip_locked=True).order_by("pk")[:_LOOKED_AT])
         standing = AccountState.objects.get(pk=account.pk).state
         wanted = [(order, exits.wanted(order)) for order in found]

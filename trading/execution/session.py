@@ -62,7 +62,7 @@ class Session:
     broken: list[str] = field(default_factory=list)
     busy: threading.Lock = field(default_factory=threading.Lock)
     busy_cancelling: threading.Lock = field(default_factory=threading.Lock)
-    _not_before: dict[int, dt.datetime] = field(default_factory=dict)
+    _not_before: dict[int, float] = field(default_factory=dict)
     _looked: set[int] = field(default_factory=set)
 
     @property
@@ -72,12 +72,15 @@ class Session:
 
     def put_off(self, order_id: int, until: dt.datetime, *, looked: bool = False) -> None:
         """Send an order no sooner; `looked` when news may change that."""
-        self._not_before[order_id] = until
+        # In time that only rises: a clock that goes back holds no order for as long.
+        wait = (until - self.clock.now()).total_seconds()
+        self._not_before[order_id] = self.clock.monotonic() + wait
         if looked:
             self._looked.add(order_id)
 
-    def waiting(self, now: dt.datetime) -> list[int]:
+    def waiting(self) -> list[int]:
         """Return the orders that are put off."""
+        now = self.clock.monotonic()
         self._not_before = {one: until for one, until in self._not_before.items() if until > now}
         return list(self._not_before)
 
