@@ -127,6 +127,65 @@ def test_the_statement_explains_every_cent(account):
     assert next(selectors.statement(account, after=2)).cash == lines[-1].cash
 
 
+def holding(account, amount: int) -> services.Posted:
+    with transaction.atomic():
+        return post(services.lock(account.pk), Fact(Kind.HOLD, hold=D(amount)), by("h"))
+
+
+def test_equity_counts_the_units_of_a_contract(account):
+    trade(account, "1", Move(CALL, D(-2), D(5), D(100)))
+    worth = selectors.equity(account, {CALL: D(4)})
+    assert (worth.cash, worth.value, worth.unrealised) == (101_000, -800, 200)
+    with pytest.raises(KeyError):
+        selectors.equity(account, {})
+
+
+def test_what_may_be_held_is_cash_and_credit_less_what_is_held(open_account):
+    account = open_account(credit=D(50))
+    holding(account, 30)
+    assert selectors.free(account) == 100_020
+
+
+@pytest.mark.parametrize(
+    ("field", "call"),
+    [
+        ("credit", lambda one: services.open_account(one.owner, name="x", credit=D("NaN"))),
+        ("kind", lambda one: services.option_ended(
+            one.pk, Kind.FILL, Move(CALL, D(1), D(0), D(100)), by("x"))),
+        ("amount", lambda one: services.deposit(one.pk, D(0), by("x"))),
+        ("amount", lambda one: services.deposit(one.pk, D("-0.01"), by("x"))),
+        ("amount", lambda one: services.withdraw(one.pk, D("-0.01"), by("x"))),
+        ("amount", lambda one: services.withdraw(one.pk, D("NaN"), by("x"))),
+        ("amount", lambda one: services.interest(one.pk, D(0), by("x"))),
+        ("fee", lambda one: services.charge(one.pk, D("1e-25"), by("x"))),
+        ("reason", lambda one: services.adjust(one.pk, by("x"), reason=" ", cash=D(1))),
+        ("reason", lambda one: services.reverse(one.pk, 1, by("x"), reason="")),
+    ],
+)  # fmt: skip
+def test_what_is_no_entry_is_refused_by_name(account, field, call):
+    rows = JournalEntry.objects.count()
+    with pytest.raises(LedgerError) as refused:
+        call(account)
+    assert refused.value.field == field
+    assert JournalEntry.objects.count() == rows
+
+
+def test_the_least_that_can_be_booked_is_booked(account):
+    services.deposit(account.pk, D("0.01"), by("least"))
+    assert selectors.balances(account).deposits == D("100000.01")
+
+
+def test_neither_a_hold_nor_what_took_back_is_taken_back(account):
+    held = holding(account, 1).entry
+    first = JournalEntry.objects.get(seq=1)
+    back = services.reverse(account.pk, first.pk, by("b"), reason="It never came.").entry
+    assert selectors.balances(account).cash == 0
+    for one in (held, back):
+        with pytest.raises(LedgerError) as refused:
+            services.reverse(account.pk, one.pk, by(f"again {one.pk}"), reason="A test.")
+        assert refused.value.field == "entry"
+
+
 def test_a_difference_in_quantity_moves_no_cash(account):
     services.adjust(
         account.pk, by("r"), reason="held at the broker", moves=(Move("SPY", D(3), D(100)),)

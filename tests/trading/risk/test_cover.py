@@ -7,7 +7,9 @@ most one whole, and what stays bare is made as large as it can be.
 from __future__ import annotations
 
 import itertools
+import random
 from decimal import Decimal
+from fractions import Fraction
 
 import hypothesis.strategies as st
 import numpy as np
@@ -18,6 +20,7 @@ from scipy.optimize import linprog
 
 from tests.trading.risk.built import SHARE, given, held, leg, option, outcome
 from tests.trading.risk.test_payoff import DAYS, piles, short_of_cover
+from trading.risk import payoff
 from trading.risk.facts import Filling, Pending
 from trading.risk.payoff import Line, Pile, uncovered
 
@@ -61,6 +64,20 @@ def test_cover_is_what_a_linear_programme_says(book, orders):
         for is_call in (True, False)
     )
     assert float(uncovered(book, orders)) == pytest.approx(found, abs=1e-6)
+
+
+def test_the_least_of_many_weights_is_found():
+    """It falls and then rises with the weight; the search halves, the oracle looks at each."""
+    rng = random.Random(7)
+    for _ in range(300):
+        orders = [
+            [(D(0), D(0)), *((D(rng.randint(-9, 9)), D(rng.randint(-9, 9))) for _ in range(2))]
+            for _ in range(rng.randint(1, 6))
+        ]
+        inner = {Fraction(rng.randint(1, 19), 20) for _ in range(rng.randint(0, 9))}
+        weights = sorted({Fraction(0), Fraction(1)} | inner)
+        right = min(payoff._weighted(orders, one) for one in weights)
+        assert payoff._least(orders, weights) == right
 
 
 def turned(pile: Pile) -> Pile:

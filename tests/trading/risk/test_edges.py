@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.trading.risk.built import (
+    CLOSE,
     NAMES,
     SHARE,
     TODAY,
@@ -215,6 +216,18 @@ def test_what_is_told_is_of_the_leg_nearest_to_its_limit(name, first, second, va
     assert (answer.outcome, answer.value, answer.limit) == ("pass", value, limit)
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "second", "limit"),
+    [("open interest", {"interest": D(1_000)}, {"interest": D(1_020)}, "50"),
+     ("displayed size", {"ask_size": D(50)}, {"bid_size": D(51)}, "50")],
+)  # fmt: skip
+def test_of_legs_as_near_to_their_limit_the_first_is_told(name, first, second, limit):
+    more = {"limits": {"interest": D("0.05"), "displayed": D(1)}}
+    legs = pair(quote(**first), quote(**second), ratio=-2)
+    answer = said(given(legs, **more), name)
+    assert (answer.value, answer.limit) == ("1", limit)
+
+
 def test_the_oldest_quote_of_all_legs_counts():
     legs = pair(quote(), quote(age=5.001))
     assert outcome(given(legs), "quote age") == "refuse"
@@ -324,6 +337,39 @@ def test_open_orders_lose_what_the_worst_of_their_ways_does():
         assert given(pending=(other,)).picture.losses == {"SPY": 500 + 700}
 
 
+def test_a_stop_is_priced_a_tenth_beyond_where_it_is_triggered():
+    stop = {"kind": "stop", "limit_price": None, "stop_price": D("5.50")}
+    assert closing(intent=stop).picture.price == D("-4.95")
+    assert given(intent=stop).picture.price == D("6.05")
+
+
+def test_a_market_that_is_closed_is_told_with_its_clock():
+    answer = said(on(now=CLOSE), "session")
+    assert (answer.outcome, answer.value, answer.limit) == ("refuse", "2026-11-20 21:00", "open")
+
+
+@pytest.mark.parametrize(
+    ("instrument", "closes", "value"),
+    [(option(590), False, "3"), (option(590), True, "1"), (QQQ, False, "1"), (QQQ, True, "1")],
+)
+def test_contracts_of_open_orders_count_where_they_open(instrument, closes, value):
+    other = Pending((Filling((held(instrument, 2),), D(0)),), D(0), closing=closes)
+    grounds = {name: ground(symbol=name) for name in ("SPY", "QQQ")}
+    assert said(given(pending=(other,), grounds=grounds), "position").value == value
+
+
+def test_cover_that_two_orders_leave_is_left_once():
+    """Two calls stand behind one that is sold short: either may go, not both."""
+    positions = (held(option(600), -1), held(option(605), 2))
+    legs = (leg(option(605), -1, closing=True),)
+    other = Pending((Filling((held(option(605), -1),), D(0)),), D(0), closing=True)
+    assert outcome(given(legs, positions=positions), "uncovered") == "pass"
+    facts = given(legs, positions=positions, pending=(other,))
+    answer = said(facts, "uncovered")
+    assert facts.picture.reducing
+    assert (answer.outcome, answer.value, answer.limit) == ("refuse", "100", "0")
+
+
 def test_without_a_class_no_put_stands_over_cash():
     assert outcome(given(size=None), "uncovered") == "pass"
     assert outcome(given((leg(put(590), -1),), size=None), "uncovered") == "refuse"
@@ -400,3 +446,31 @@ def test_a_loss_without_end_is_never_what_lowers_risk():
     assert not given(legs, positions=positions, price=D("0.02")).picture.reducing
     bare = given((leg(option(600), 1, closing=True),), positions=(held(option(600), -2),))
     assert bare.picture.reducing
+
+
+def test_shares_need_no_chain():
+    assert outcome(given((leg(SHARE, 1),), ground={"chain_age": None}), "chain age") == "pass"
+
+
+def test_one_old_quote_makes_an_order_old():
+    for legs in (pair(quote(), quote(age=5.001)), pair(quote(age=5.001), quote())):
+        assert given(legs).picture.stale
+    assert not given(pair(quote(age=5.0), quote())).picture.stale
+
+
+@pytest.mark.parametrize(("credit", "right"), [("0", "refuse"), ("1", "pass")])
+def test_any_credit_lends_half_of_shares(credit, right):
+    facts = given((leg(SHARE, 1, units=100),), price=D(600), cash=D(31_000), credit=D(credit))
+    assert outcome(facts, "buying power") == right
+
+
+def test_what_is_sold_is_as_large_as_what_is_bought():
+    for ratio in (1, -1):
+        facts = given((leg(option(600), ratio, units=11),), limits={"contracts": D(10)})
+        assert outcome(facts, "order size") == "refuse"
+
+
+def test_leaving_what_is_covered_for_more_loss_lowers_no_risk():
+    positions = (held(put(600), 1), held(put(590), 1), held(put(595), -1))
+    assert not given((leg(put(600), -1, closing=True),), positions=positions).picture.reducing
+    assert given((leg(put(590), -1, closing=True),), positions=positions).picture.reducing

@@ -14,6 +14,7 @@ from tests.trading.risk.built import SHARE, given, ground, held, leg, option, qu
 from trading.risk import findings, greeks, margins, slippage
 from trading.risk.facts import (
     Asset,
+    Counts,
     Facts,
     Ground,
     Holding,
@@ -251,6 +252,8 @@ def test_facts_that_nobody_gave_are_not_known_and_leave_is_not_given():
     assert Standing(1, True, "b", "p", "s") == Standing(
         1, True, "b", "p", "s", "", live_enabled=False, opted_in=False, market_orders=False
     )
+    counts = Counts(1, 2, 3, 4, 5)
+    assert (counts.openings, counts.since_opening) == (0, None)
     empty = Ground("SPY", ground().now, "on", Quote(None, None, None))
     assert (empty.spot, empty.session, empty.synthetic, empty.rate, empty.dividend) == (
         None, None, False, 0.0, 0.0,

@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from trading.risk.payoff import Line, Pile, uncovered, worst_loss
+from trading.risk.payoff import Line, Pile, over_cash, uncovered, worst_loss
 
 D = Decimal
 NEAR, LATER, LAST = (dt.date(2026, month, 18) for month in (10, 11, 12))
@@ -137,6 +137,8 @@ def put(strike: int, units: int, day: dt.date = LAST) -> Line:
             0,
             1_000,
         ),
+        # A short that its own expiry covers borrows nothing of what lives on.
+        ([call(100, -100, NEAR), call(110, 100, NEAR), call(105, 100)], 0, 0, 1_000),
         ([], 100, 10_000, 2_000),
         ([], -100, -10_000, 2_000),
         ([call(110, -100)], 100, 9_700, 1_700),
@@ -147,3 +149,9 @@ def put(strike: int, units: int, day: dt.date = LAST) -> Line:
 def test_the_most_that_known_structures_lose(lines, shares, cost, loss):
     pile = Pile(tuple(lines), D(shares), D(100), D("0.2"), D(cost))
     assert worst_loss(pile) == (None if loss is None else D(loss))
+
+
+def test_a_single_unit_stands_over_cash_too():
+    pile = Pile((put(100, -1), put(90, -1), put(80, 1), call(120, -1)))
+    assert over_cash(pile, ()) == 100
+    assert worst_loss(Pile((call(100, -1),))) is None

@@ -59,6 +59,13 @@ def test_exits_of_parts_take_what_their_entry_does_not_bring():
     assert rest[SYMBOL] == D("0.85")
 
 
+def test_a_package_closes_when_all_its_legs_do():
+    moves = (held(CALL, -1), held(OTHER, -1))
+    for other, closing in [(1, True), (0, False)]:
+        found, rest = grouped([order(1, *moves)], {SYMBOL: D(1), OTHER.symbol: D(other)})
+        assert (found[0].closing, rest[SYMBOL]) == (closing, 0 if closing else 1)
+
+
 def test_the_older_order_has_the_position():
     orders = [order(1, held(CALL, -2)), order(2, held(CALL, -1))]
     found, rest = grouped(orders, {SYMBOL: D(2)})
