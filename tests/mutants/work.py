@@ -25,6 +25,8 @@ ROOM = 4 << 30
 """Bytes that a changed program may take more than it has."""
 PATIENCE = 20.0
 """Seconds that it may take beside ten times what its tests take without a change."""
+LONGEST = 600.0
+"""Seconds after which it is known not to end, however long its tests take."""
 
 
 def lighten() -> None:
@@ -88,7 +90,8 @@ def judged(
                 return "killed", item.nodeid
         return "survived", ""
 
-    told = _forked(work, limit=PATIENCE + 10.0 * sum(_usual(one) for one in wanted))
+    usual = sum(_usual(one) for one in wanted)
+    told = _forked(work, limit=min(PATIENCE + 10.0 * usual, LONGEST))
     if isinstance(told, tuple):
         return told
     # It ended in the middle of a test: one that empties the database afterwards puts that right.
