@@ -136,6 +136,12 @@ class Posting(models.Model):
         constraints = [
             models.CheckConstraint(name="posting_moves", condition=~Q(amount=0)),
         ]
+        indexes = [
+            models.Index(
+                name="posting_of_a_loss", fields=["account"], include=["entry", "instrument"],
+                condition=Q(side=Side.REALISED.value, amount__gt=0),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.side} {self.amount} {self.unit}"

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KT
 from django.db.models.functions import Now
 
 from record.fields import StrictJSONField
@@ -181,6 +182,13 @@ class GateDecision(models.Model):
     limit = models.CharField(max_length=60, blank=True)
     hold = Amount(default=0)
     facts = StrictJSONField(default=dict)
+    # What the gate asks of earlier decisions, so that it need not unpack their facts.
+    notional = models.GeneratedField(
+        expression=KT("facts__notional"), output_field=models.TextField(null=True), db_persist=True
+    )
+    opening = models.GeneratedField(
+        expression=KT("facts__opening"), output_field=models.TextField(null=True), db_persist=True
+    )
 
     def __str__(self) -> str:
         return f"{self.order_id} {self.rule}"

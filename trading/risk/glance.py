@@ -28,7 +28,7 @@ NOTIONAL_DAYS, WASH_DAYS = dt.timedelta(days=20), dt.timedelta(days=30)
 _SQL: Final = """
 WITH mine AS (
     -- A group counts as one order, and the order's own group not at all.
-    SELECT DISTINCT ON (coalesce(-o.group_id, o.id)) o.created, o.intent, o.origin, d.facts
+    SELECT DISTINCT ON (coalesce(-o.group_id, o.id)) o.created, o.intent, o.origin, d.opening
     FROM trading_order o JOIN trading_gatedecision d ON d.order_id = o.id AND d.allowed
     WHERE o.account_id = %(account)s AND o.created >= %(today)s
       AND coalesce(o.group_id, 0) <> %(group)s
@@ -66,19 +66,20 @@ SELECT json_build_object(
     count(*) FILTER (WHERE created > %(minute)s), count(*),
     count(*) FILTER (WHERE created > %(minute)s AND intent->'legs' = %(legs)s::jsonb
                      AND intent->'quantity' = %(quantity)s::jsonb),
-    count(*) FILTER (WHERE origin <> 'user' AND facts->'opening' = 'true'::jsonb),
+    count(*) FILTER (WHERE origin <> 'user' AND opening = 'true'),
     extract(epoch FROM %(now)s - max(created)
-            FILTER (WHERE origin <> 'user' AND facts->'opening' = 'true'::jsonb))) FROM mine),
+            FILTER (WHERE origin <> 'user' AND opening = 'true'))) FROM mine),
 'answers', (SELECT json_agg(ended_as) FROM (SELECT ended_as FROM trading_order
     WHERE account_id = %(account)s AND sent > 0
     AND NOT (ended_as = '' AND NOT accepted AND NOT working AND filled_quantity = 0)
     AND created >= coalesce((SELECT since FROM trading_accountstate
                              WHERE account_id = %(account)s), '-infinity')
     ORDER BY id DESC LIMIT 20) AS newest),
-'notional', (SELECT json_agg(amount) FROM (SELECT d.facts->>'notional' AS amount
-    FROM trading_gatedecision d JOIN trading_order o ON o.id = d.order_id
-    WHERE o.account_id = %(account)s AND d.allowed AND d.at > %(month)s
-    AND d.facts->>'notional' IS NOT NULL ORDER BY d.id DESC LIMIT 200) AS newest),
+'notional', (SELECT json_agg(notional) FROM (SELECT d.notional
+    FROM (SELECT id FROM trading_order WHERE account_id = %(account)s
+          ORDER BY id DESC LIMIT 1000) AS o JOIN trading_gatedecision d ON d.order_id = o.id
+    WHERE d.allowed AND d.at > %(month)s AND d.notional IS NOT NULL
+    ORDER BY d.id DESC LIMIT 200) AS newest),
 'losses', (SELECT json_agg(DISTINCT p.instrument) FROM trading_posting p
     JOIN trading_journalentry e ON e.id = p.entry_id
     WHERE p.side = 'realised' AND p.amount > 0 AND e.booked_at > %(wash)s
