@@ -70,7 +70,8 @@ def _history_until(run: FeedRun, kind: Kind) -> dt.datetime | None:
     A live run is one day: the days before it are in it for what tools look back on, and were told
     by the runs of their own.
     """
-    if kind is not Kind.DAILY or run.source != FeedRun.Source.LIVE:
+    live = run.source == FeedRun.Source.LIVE and run.session_date is not None
+    if kind is not Kind.DAILY or not live:
         return None
     days = run.frame_rows.filter(kind=kind.value, session_date__lt=run.session_date)
     return days.order_by("-time").values_list("time", flat=True).first()
