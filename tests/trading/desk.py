@@ -172,10 +172,13 @@ def new_desk(open_account, market, latch, settings) -> Iterator[Callable[..., De
     venues: dict[int, Venue] = {}
     registry.register("venue", lambda account: venues[account.pk])
 
-    def make(name: str = "desk", *, seed: int = 0, cash: str = "100000", streams: bool = False):
+    def make(
+        name: str = "desk", *, seed: int = 0, cash: str = "100000", streams: bool = False,
+        at: type[Venue] = Venue,
+    ) -> Desk:  # fmt: skip
         clock = FakeClock()
         account = open_account(name, cash, mode="live", broker="venue")
-        venues[account.pk] = Venue(clock, seed, cash, streams=streams)
+        venues[account.pk] = at(clock, seed, cash, streams=streams)
         services.step(account.pk, Standing.ARMED, actor="user 1", reason="test")
         return Desk(account, venues[account.pk], clock)
 

@@ -42,16 +42,27 @@ class OutcomeUnknownError(BrokerError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An order as it is sent. `closing` says of each leg whether it leaves a position."""
+    """An order as it is sent. `closing` says of each leg whether it leaves a position.
+
+    With `exits` it is a whole group, sent as one: an entry with its exits behind it, or a limit
+    order that leaves with the stop beside it. Their ids follow from its own (`machine.exit_id`).
+    `prices_only` is for what takes the place of an exit that the broker keeps.
+    """
 
     client_order_id: str
     intent: Intent
     closing: tuple[bool, ...]
+    exits: tuple[Intent, ...] = ()
+    prices_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as the broker has it now, with the news that bring ours to the same state."""
+    """An order as the broker has it now, with the news that bring ours to the same state.
+
+    The answer to `submit`, and to `find` of the order that leads a group, has the news of its
+    exits too; in `orders` each is an order of its own.
+    """
 
     venue_order_id: str
     client_order_id: str
@@ -103,6 +114,20 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeGroups:
+    """Which groups of whole units of one instrument a broker takes in one request, and keeps.
+
+    `forms` are of bracket (an entry, a limit order and a stop that leave), oto (an entry and one
+    exit) and oco (a limit order and a stop that leave); `entries` and `exits` kinds of order.
+    """
+
+    forms: frozenset[str]
+    entries: frozenset[str]
+    exits: frozenset[str]
+    times: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Abilities:
     """What a broker can do; what it cannot, this house does or refuses."""
 
@@ -112,8 +137,8 @@ class Abilities:
     """Kinds of order (`intents.KINDS`) that an asset may have."""
     times: dict[str, frozenset[str]] = field(default_factory=dict)
     packages: bool = False
-    native_groups: frozenset[str] = frozenset()
-    """Assets on which brackets and OCO are the broker's own."""
+    native_groups: dict[str, NativeGroups] = field(default_factory=dict)
+    """Groups that the broker keeps itself, by asset; the others are this house's own."""
     fractions: frozenset[str] = frozenset()
     requests_a_minute: int = 0
     streams: bool = False

@@ -8,8 +8,9 @@ from typing import Final
 from market.reach import Reach
 from trading import late
 from trading.desk.payloads import Payload, order_payload
+from trading.execution import native
 from trading.models import Order
-from trading.orders.machine import FINAL, State
+from trading.orders.machine import FINAL, OPEN, State
 
 _SHOWN: Final = ("id", "role", "state", "kind", "quantity", "filled_quantity", "limit_price",
                  "stop_price", "trail", "average_price", "legs", "open", "reason")  # fmt: skip
@@ -20,7 +21,7 @@ def group_payload(order: Order, reach: Reach) -> list[Payload]:
     if order.group_id is None:
         return []
     rows = Order.objects.filter(group=order.group_id).order_by("pk")
-    mine = list(rows.select_related("account", "decision", "replaced_by").prefetch_related("legs"))
+    mine = list(rows.select_related("account", "decision", "replaced_by", "group").prefetch_related("legs"))
     return [_one(one, mine, reach) for one in mine]
 
 
@@ -33,11 +34,21 @@ def _one(order: Order, group: Sequence[Order], reach: Reach) -> Payload:
 def says(order: Order, group: Sequence[Order]) -> str:
     """Return why an order of a group waits, or why it went; empty where its state says all."""
     others = [one for one in group if one.pk != order.pk]
+    if native.kept(order) and order.sent and order.state in OPEN:
+        return _kept(order)
     if order.state == State.PENDING and order.role == Order.Role.EXIT:
         return _waits(order, others)
     if order.state == State.CANCELED:
         return _went(order, others)
     return ""
+
+
+def _kept(order: Order) -> str:
+    if not order.venue_order_id:
+        return "On its way to the broker, as one with its group."
+    if order.role == Order.Role.ENTRY:
+        return "At the broker, with its exits."
+    return "At the broker, which ends it with the others of its group."
 
 
 def _waits(order: Order, others: Sequence[Order]) -> str:

@@ -13,7 +13,7 @@ from trading.brokers import registry
 from trading.brokers.protocol import Broker, BrokerError
 from trading.execution.sending import closing
 from trading.ledger.book import LedgerError
-from trading.models import Account, AccountState, ClientOrderId, Order
+from trading.models import Account, AccountState, ClientOrderId, Order, OrderGroup
 from trading.orders import services as orders
 from trading.orders.intents import of_json
 from trading.orders.machine import OPEN
@@ -60,10 +60,22 @@ def cancel_open(account_id: int, *, actor: str, reason: str, exits: bool) -> ByH
         return told
     rows = Order.objects.filter(account=account, state__in=sorted(OPEN)).order_by("pk")
     for order in rows:
-        if not exits and all(closing(account, of_json(order.intent_id, order.intent))):
+        if not exits and _leaves(account, order):
             continue
         _cancel(broker, order, told, actor, reason)
     return told
+
+
+def _leaves(account: Account, order: Order) -> bool:
+    """Return whether an order leaves a position, or will: a bracket's exit ends with its entry."""
+    group = order.group
+    if (
+        order.role == Order.Role.EXIT
+        and group is not None
+        and group.kind == OrderGroup.Kind.BRACKET
+    ):
+        return True
+    return all(closing(account, of_json(order.intent_id, order.intent)))
 
 
 def _cancel(broker: Broker, order: Order, told: ByHand, actor: str, reason: str) -> None:

@@ -1,5 +1,7 @@
 """Exits and stops that this house keeps: at most one exit of a group is at the broker at a time.
 
+(Groups that the broker itself keeps leave whole: see `native`.)
+
 A limit exit rests there; the others wait here until their price is reached, then have it
 cancelled and leave in its place, for what is left. So two exits can never both fill, whatever
 crashes or crosses. The same watch stands in for kinds of order that a broker lacks. All that it
@@ -15,7 +17,7 @@ from typing import Final
 
 import structlog
 
-from trading.execution import quotes
+from trading.execution import native, quotes
 from trading.execution import services as standing
 from trading.execution.lease import fenced
 from trading.execution.quotes import Quote
@@ -48,7 +50,7 @@ class Plan:
 def wanted(order: Order) -> Intent:
     """Return what an order wants now: an exit at most what there is to leave."""
     intent = replace(of_json(order.intent_id, order.intent), quantity=order.quantity)
-    if order.role == Order.Role.EXIT and order.group is not None:
+    if order.role == Order.Role.EXIT and order.group is not None and not native.kept(order):
         left = groups.left(order.group)
         if 0 < left < intent.quantity:
             return replace(intent, quantity=left)
@@ -64,10 +66,13 @@ def watches(session: Session, order: Order, intent: Intent) -> bool:
 
 def plan(session: Session, account: Account, order: Order, intent: Intent) -> Plan:
     """Return what of a pending order is to be sent now, given what it wants."""
+    if native.kept(order):
+        return Plan(intent, *native.hindrance(order, intent))
     if order.role == Order.Role.EXIT and order.group is not None:
         sized = _sized(account, order, intent)
         if sized.why:
             return sized
+        _fit_others(account, order)
     if not _waits_here(session, order, intent):
         rival = _rival(order)
         return Plan(intent, f"exit {rival.pk} is at the broker" if rival else "")
@@ -88,6 +93,13 @@ def _sized(account: Account, order: Order, intent: Intent) -> Plan:
         services.resize(account.pk, order.pk, left, reason="what is left to leave")
         order.refresh_from_db()
     return Plan(intent)
+
+
+def _fit_others(account: Account, order: Order) -> None:
+    """Fit the exits that wait beside one: they may leave with it, as one."""
+    for one in _exits(order):
+        if one.pk != order.pk and one.state == State.PENDING:
+            _sized(account, one, wanted(one))
 
 
 def _waits_here(session: Session, order: Order, intent: Intent) -> bool:

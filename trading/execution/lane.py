@@ -14,7 +14,16 @@ import structlog
 from django.utils import timezone
 
 from trading.brokers.protocol import Activity, BrokerError, Stream
-from trading.execution import cancelling, exits, hearing, reconcile, resolving, sending, services
+from trading.execution import (
+    cancelling,
+    exits,
+    hearing,
+    homing,
+    reconcile,
+    resolving,
+    sending,
+    services,
+)
 from trading.execution.lease import LostLeaseError, fenced
 from trading.execution.pace import MINUTE_S
 from trading.execution.session import Session
@@ -137,6 +146,7 @@ class Lane:
         elif session.clock.monotonic() >= self._poll_due:
             self._poll()
         exits.tend(session)
+        homing.tend(session)
         self._count()
         if session.halts:
             session.outlet.trip(session.halts)

@@ -132,13 +132,16 @@ class Outlet:
             if why:
                 raise HeldBackError(why)
             self._names.add(request.client_order_id)
-            self.left += 1
+            self.left += 1 + len(request.exits)
+
+    def stopped(self, scopes: tuple[Scope, ...]) -> str:
+        """Return in words what stops some scopes, empty when nothing does."""
+        return self.tripped or next(filter(None, (one(scopes) for one in self._guards)), "")
 
     def _hindrance(self, scopes: tuple[Scope, ...]) -> str:
-        for guard in self._guards:
-            why = guard(scopes)
-            if why:
-                return why
+        why = self.stopped(scopes)
+        if why:
+            return why
         # Last, so that nothing slow stands between the look at the lease and the sending.
         if self._clock.monotonic() + CALL_S > self.lease.deadline:
             return "the lease of the account ends too soon"

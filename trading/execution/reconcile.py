@@ -120,7 +120,8 @@ def listen_again(
     activities = opening.later(session.account_id, outlet.activities(start))
     for heard in hearing.book(session.account_id, outlet.name, activities):
         _note(session, told, heard)
-    _missing(session, told, {one.client_order_id for one in orders}, not_again)
+    names = {name for one in orders for name in (one.client_order_id, one.venue_order_id)}
+    _missing(session, told, names, not_again)
 
 
 def _in_opening(event: Event, known: dt.datetime | None) -> bool:
@@ -147,7 +148,7 @@ def _missing(session: Session, told: Pass, names: set[str], not_again: frozenset
     for order in rows.order_by("pk"):
         known = order.known(list(order.legs.order_by("number")))
         mine = list(ClientOrderId.objects.filter(order=order).values_list("text", flat=True))
-        if not known.heard or names & set(mine):
+        if not known.heard or names & {*mine, order.venue_order_id}:
             continue
         found = [session.outlet.find(one) for one in mine]
         for event in (event for one in found if one is not None for event in one.news):

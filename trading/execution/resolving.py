@@ -16,7 +16,7 @@ from trading.execution.lease import fenced
 from trading.execution.session import Session
 from trading.models import ClientOrderId, Order
 from trading.orders import services
-from trading.orders.machine import State
+from trading.orders.machine import State, lead_of
 
 log = structlog.get_logger(__name__)
 IN_DOUBT: Final = (State.SUBMITTING.value, State.UNKNOWN.value, State.CANCEL_PENDING.value)
@@ -47,9 +47,17 @@ def _due(session: Session, order: Order) -> bool:
     return True
 
 
+def _led(name: str) -> bool:
+    """Return whether an exit was sent with an order that is in doubt itself: that one is asked."""
+    lead = ClientOrderId.objects.filter(text=lead_of(name) or None).first()
+    if lead is None:
+        return False
+    return lead.order.known(list(lead.order.legs.order_by("number"))).in_doubt
+
+
 def _ask(session: Session, order: Order) -> None:
     attempt = ClientOrderId.objects.filter(order=order).order_by("-attempt").first()
-    if attempt is None:
+    if attempt is None or _led(attempt.text):
         return
     at = session.clock.now()
     try:

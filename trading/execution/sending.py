@@ -24,14 +24,14 @@ from trading.brokers.protocol import (
     Request,
     VenueOrder,
 )
-from trading.execution import exits, quotes
+from trading.execution import exits, native, quotes
 from trading.execution.hearing import hear
 from trading.execution.lease import fenced
 from trading.execution.pace import RunawayError
 from trading.execution.session import Session
 from trading.execution.states import passes
 from trading.ledger.book import ZERO
-from trading.models import Account, AccountState, Order, Position
+from trading.models import Account, AccountState, Order, OrderGroup, Position
 from trading.orders import groups, services
 from trading.orders.intents import Intent
 from trading.orders.machine import FINAL, News, State
@@ -172,10 +172,17 @@ def _stopped(where: Iterable[scopes.Scope], leaves: bool) -> str:
 def _begin(
     session: Session, account: Account, order: Order, intent: Intent, leaving: tuple[bool, ...]
 ) -> Attempt:
-    name = services.begin_send(account.pk, order.pk, session.lease.token)
+    others = native.followers(session, order, intent)
+    name = services.begin_send(
+        account.pk, order.pk, session.lease.token, [one.pk for one in others]
+    )
     old = "" if order.replaces is None else order.replaces.venue_order_id
     where = scopes_of(account, order, intent)
-    return Attempt(order.pk, Request(name, intent, leaving), where, old)
+    request = Request(
+        name, intent, leaving, tuple(exits.wanted(one) for one in others),
+        prices_only=bool(old) and native.kept(order),
+    )  # fmt: skip
+    return Attempt(order.pk, request, where, old)
 
 
 def _send(session: Session, attempt: Attempt) -> None:
@@ -193,7 +200,10 @@ def _send(session: Session, attempt: Attempt) -> None:
         log.critical("runaway", account=session.account_id, order=attempt.order_id, why=str(error))
         _in_doubt(session, attempt)
     except RejectedError as error:
-        refused(session, name, str(error), error.code)
+        if attempt.request.exits:
+            _not_as_one(session, attempt, str(error))
+        else:
+            refused(session, name, str(error), error.code)
     except OutcomeUnknownError as error:
         log.warning("order_unknown", account=session.account_id, id=name, why=str(error))
         _in_doubt(session, attempt)
@@ -225,6 +235,21 @@ def _in_doubt(session: Session, attempt: Attempt) -> None:
     with fenced(session.lease):
         services.mark_unknown(session.account_id, attempt.order_id)
     session.asked[attempt.order_id] = session.clock.monotonic()
+
+
+def _not_as_one(session: Session, attempt: Attempt, why: str) -> None:
+    """Let this house keep a group that the broker refused to take as one: nothing of it is there.
+
+    Its orders leave one by one then, so nothing is without the exits that were wanted.
+    """
+    name = attempt.request.client_order_id
+    with fenced(session.lease):
+        services.retract(
+            session.account_id, attempt.order_id, name, keeper=OrderGroup.Keeper.HOUSE,
+            reason=f"The broker does not take it with its exits, so they are kept here: {why}",
+        )  # fmt: skip
+    session.outlet.heard_refusal()
+    log.warning("group_refused", account=session.account_id, id=name, why=why)
 
 
 def _take_back(session: Session, attempt: Attempt, reason: str, after: dt.datetime | None) -> None:

@@ -32,6 +32,10 @@ class Session:
         Which cancel of an order was sent last, and when.
     partly : dict
         Since when an entry is known to have filled in part.
+    restless : dict
+        Since when a group at the broker is not as it should be, by the clock that only rises.
+    home_at : float
+        Before when no other group comes home.
     halts : str
         What was heard that halts the account: a fill beyond what there was to leave, or of nobody.
     inbox : deque
@@ -58,6 +62,8 @@ class Session:
     reconciled: bool = False
     compared: bool = False
     partly: dict[int, float] = field(default_factory=dict)
+    restless: dict[int, float] = field(default_factory=dict)
+    home_at: float = 0.0
     halts: str = ""
     broken: list[str] = field(default_factory=list)
     busy: threading.Lock = field(default_factory=threading.Lock)

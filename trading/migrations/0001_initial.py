@@ -841,6 +841,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "keeper",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "not decided: nothing was sent as one"),
+                            ("broker", "the broker, to which they were sent as one"),
+                            ("house", "this house"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                (
                     "created",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
                 ),
@@ -1923,6 +1935,12 @@ class Migration(migrations.Migration):
             model_name="ordergroup",
             constraint=models.UniqueConstraint(
                 fields=("account", "intent_id"), name="group_intent_once"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="ordergroup",
+            index=models.Index(
+                condition=models.Q(("keeper", "broker")), fields=["account"], name="group_at_broker"
             ),
         ),
         migrations.AddIndex(

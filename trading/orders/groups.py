@@ -3,7 +3,7 @@
 The fill that leaves nothing to leave asks for the cancel of the other exits, in the transaction
 that books it; one that leaves a rest, for the cancel of those that may be at the venue, and the
 others wait. An entry that ends without a fill ends its exits. Exits are sent once their entry has
-a fill.
+a fill. Of a group that the broker keeps, the broker does all that.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ def check_turn(order: Order) -> None:
     """Raise NotSendableError while an exit has nothing to leave."""
     if order.role != Order.Role.EXIT or order.group is None or order.group.kind == "oco":
         return
+    if order.group.keeper == OrderGroup.Keeper.BROKER:
+        return
     entries, exits = _filled(order.group)
     if entries <= exits:
         raise NotSendableError("order", "Its entry has no fill that another exit left.")
@@ -31,7 +33,7 @@ def check_turn(order: Order) -> None:
 
 def to_cancel(order: Order) -> list[Order]:
     """Return the orders of its group that must go now that an order stands where it stands."""
-    if order.group is None:
+    if order.group is None or order.group.keeper == OrderGroup.Keeper.BROKER:
         return []
     others = [one for one in order.group.orders.exclude(pk=order.pk) if one.state not in FINAL]
     exits = [one for one in others if one.role == Order.Role.EXIT]

@@ -20,6 +20,7 @@ from trading.ledger.book import ZERO, total
 
 CENT: Final = Decimal("0.01")
 LONGEST_ID: Final = 48
+_TARGET, _STOP = "-p", "-s"
 ABSENT_AFTER: Final = dt.timedelta(seconds=5)
 """Between the two answers "not found" after which an attempt never arrived."""
 
@@ -239,3 +240,17 @@ def client_order_id(account: int, intent: str, leg: int, attempt: int) -> str:
     """
     whole = hashlib.sha256(f"{account}|{leg}|{attempt}|{intent}".encode()).digest()
     return f"pulse-{account}-{b32encode(whole).decode().lower()[:26]}"[:LONGEST_ID]
+
+
+def exit_id(lead: str, kind: str) -> str:
+    """Return the id of an exit that is sent with the order `lead`, in one request.
+
+    A broker gives such exits ids of its own; what each is beside its lead says which it is here.
+    """
+    return f"{lead}{_TARGET if kind == 'limit' else _STOP}"
+
+
+def lead_of(client_order_id: str) -> str:
+    """Return the id of the order that an exit was sent with; empty for one that was sent alone."""
+    lead, mark = client_order_id[:-2], client_order_id[-2:]
+    return lead if mark in (_TARGET, _STOP) else ""

@@ -23,12 +23,23 @@ class OrderGroup(models.Model):
         OCO = "oco", "one cancels the other"
         BRACKET = "bracket", "an entry with exits"
 
+    class Keeper(models.TextChoices):
+        """Who sees to it that one exit fills, and no more. Once it is the house, it stays so."""
+
+        UNDECIDED = "", "not decided: nothing was sent as one"
+        BROKER = "broker", "the broker, to which they were sent as one"
+        HOUSE = "house", "this house"
+
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="groups")
     intent_id = models.CharField(max_length=80)
     kind = models.CharField(max_length=7, choices=Kind.choices)
+    keeper = models.CharField(max_length=6, choices=Keeper.choices, blank=True)
     created = models.DateTimeField(db_default=Now())
 
     class Meta:
+        indexes = [
+            models.Index(fields=("account",), condition=Q(keeper="broker"), name="group_at_broker"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=("account", "intent_id"), name="group_intent_once"),
         ]

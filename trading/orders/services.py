@@ -7,6 +7,7 @@ holds and what its fills move is posted in the transaction that changes the orde
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -36,6 +37,8 @@ from trading.orders.machine import FINAL, Known, News, State
 
 HOUSE = "house"
 """Source of what this house does."""
+AGAIN = "again for order "
+"""How the intent of an exit begins that goes on for one that the broker ended."""
 
 
 class Placed(NamedTuple):
@@ -149,13 +152,16 @@ def _store(
 
 
 @transaction.atomic
-def begin_send(account_id: int, order_id: int, token: int = 0) -> str:
+def begin_send(account_id: int, order_id: int, token: int = 0, exits: Sequence[int] = ()) -> str:
     """Begin an attempt and return the id to send it under; send only after this is committed.
 
     Parameters
     ----------
     token : int
         The fencing token of whoever holds the account; the database refuses an older one.
+    exits : sequence of int
+        Orders of its group that are sent with it in one request: their attempts begin too, under
+        ids that follow from its own, and the broker keeps the group from then on.
 
     Raises
     ------
@@ -166,12 +172,37 @@ def begin_send(account_id: int, order_id: int, token: int = 0) -> str:
     if row.order.state != State.PENDING:
         raise NotSendableError("order", f"It is {row.order.state}; only a pending one is sent.")
     groups.check_turn(row.order)
+    text = machine.client_order_id(account_id, row.order.intent_id, 0, row.known.sent + 1)
+    if exits:
+        _keep(row.order, OrderGroup.Keeper.BROKER)
+    _begin(row, text, token)
+    for one in exits:
+        other = locked(account_id, one, row.account)
+        if other.order.state != State.PENDING or other.order.group_id != row.order.group_id:
+            raise NotSendableError("order", f"Order {one} cannot be sent with {order_id}.")
+        _begin(other, machine.exit_id(text, other.order.kind), token)
+    return text
+
+
+def _begin(row: Row, text: str, token: int) -> None:
     attempt = row.known.sent + 1
-    text = machine.client_order_id(account_id, row.order.intent_id, 0, attempt)
     ClientOrderId.objects.create(text=text, order=row.order, attempt=attempt, token=token)
     row.order.absent_since = None
     _settle(row, replace(row.known, sent=attempt), _act(row, f"sent {attempt}"), "submit")
-    return text
+
+
+def _keep(order: Order, keeper: str) -> None:
+    """Note who keeps an order's group from now on."""
+    assert order.group is not None  # noqa: S101 - told the type checker
+    order.group.keeper = keeper
+    order.group.save(update_fields=["keeper"])
+
+
+def _sent_with(row: Row, text: str) -> list[Row]:
+    """Return the exits that were sent with an order, under that id of its."""
+    names = [machine.exit_id(text, kind) for kind in ("limit", "stop")]
+    found = ClientOrderId.objects.filter(text__in=names).order_by("order_id")
+    return [locked(row.account.pk, one.order_id, row.account) for one in found]
 
 
 @transaction.atomic
@@ -201,28 +232,46 @@ def mark_absent(account_id: int, order_id: int, at: dt.datetime) -> Order:
         row.order.absent_since = at
         row.order.save(update_fields=["absent_since"])
     elif at - row.order.absent_since >= machine.ABSENT_AFTER:
-        after = replace(known, retracted=known.sent)
-        if known.cancels > known.refusals:
-            after = replace(after, end=(at, News.CANCELED))
-        _settle(row, after, _act(row, f"absent {known.sent}"), "absent")
+        text = row.order.client_ids.get(attempt=known.sent).text
+        others = _sent_with(row, text)
+        if not any(one.known.heard for one in others):  # then it is there, with them
+            _take_back([*others, row], at, "absent")
     return row.order
 
 
+def _take_back(rows: list[Row], at: dt.datetime, what: str, keeper: str = "",
+               reason: str = "") -> None:  # fmt: skip
+    """Undo the newest attempt of orders that were sent as one, the last of which led them.
+
+    One that was to be cancelled is canceled.
+    """
+    if len(rows) > 1:
+        _keep(rows[-1].order, keeper)
+    for row in rows:
+        known = row.known
+        after = replace(known, retracted=known.sent)
+        if known.cancels > known.refusals:
+            after = replace(after, end=(at, News.CANCELED))
+        row.order.group = rows[-1].order.group
+        _settle(row, after, _act(row, f"{what} {known.sent}"), what, reason=reason)
+
+
 @transaction.atomic
-def retract(account_id: int, order_id: int, client_order_id: str, *, reason: str) -> Order:
+def retract(
+    account_id: int, order_id: int, client_order_id: str, *, reason: str, keeper: str = ""
+) -> Order:
     """Note that an attempt certainly was not taken: the order is pending again, under a new id.
 
-    One that was to be cancelled is canceled. Heard of meanwhile, nothing changes.
+    One that was to be cancelled is canceled. Heard of meanwhile, nothing changes. What was sent
+    with it is pending again too, in a group that `keeper` keeps.
     """
     row = locked(account_id, order_id)
     attempt = ClientOrderId.objects.get(text=client_order_id, order=row.order).attempt
     known = row.known
     if not known.in_doubt or known.sent != attempt:
         return row.order
-    after = replace(known, retracted=attempt)
-    if known.cancels > known.refusals:
-        after = replace(after, end=(timezone.now(), News.CANCELED))
-    _settle(row, after, _act(row, f"retracted {attempt}"), "retract", reason=reason)
+    rows = [*_sent_with(row, client_order_id), row]
+    _take_back(rows, timezone.now(), "retract", keeper, reason)
     return row.order
 
 
@@ -295,9 +344,8 @@ def place_group(
     group, fresh = OrderGroup.objects.get_or_create(
         account=account, intent_id=intent_id, defaults={"kind": kind}
     )
-    if not fresh and (
-        group.kind != kind or group.orders.filter(replaces=None).count() != len(intents)
-    ):
+    first = group.orders.filter(replaces=None).exclude(intent_id__startswith=AGAIN)
+    if not fresh and (group.kind != kind or first.count() != len(intents)):
         raise OrderError("intent_id", f"Group {group.pk} has this intent, otherwise.")
     roles = [Order.Role.ENTRY if kind == "bracket" and not place else Order.Role.EXIT
              for place in range(len(intents))]  # fmt: skip

@@ -63,12 +63,14 @@ def read(body: Body, clock: Clock, make_id: Callable[[], str]) -> Order:
     )  # fmt: skip
     if order.package:
         _read_legs(order, body, make_id)
-    else:
-        _check_simple(order)
-        if order.order_class in ("bracket", "oto", "oco"):
-            _read_exits(order, body, make_id)
-        elif order.order_class != "simple":
-            raise invalid(f"invalid order_class: {order.order_class}")
+        return order
+    if order.order_class == "oco" and order.limit is None:
+        order.limit = number(body.get("take_profit") or {}, "limit_price")
+    _check_simple(order)
+    if order.order_class in ("bracket", "oto", "oco"):
+        _read_exits(order, body, make_id)
+    elif order.order_class != "simple":
+        raise invalid(f"invalid order_class: {order.order_class}")
     return order
 
 
@@ -84,7 +86,7 @@ def _check_simple(order: Order) -> None:
         raise invalid(f"invalid order type for {asset}: {order.type}")
     if order.time_in_force not in _TIMES[asset]:
         raise invalid(f"invalid time_in_force for {asset}: {order.time_in_force}")
-    _check_prices(order)
+    check_prices(order)
     if asset == "us_option" and order.order_class != "simple":
         raise invalid("complex orders not supported for options trading")
     if order.quantity == int(order.quantity):
@@ -97,7 +99,8 @@ def _check_simple(order: Order) -> None:
         raise invalid("fractional orders must be simple orders")
 
 
-def _check_prices(order: Order) -> None:
+def check_prices(order: Order) -> None:
+    """Raise Refusal when an order's prices are not those that its type has."""
     needed = _PRICES.get(order.type, set())
     for name, value in (("limit_price", order.limit), ("stop_price", order.stop)):
         if (name in needed) != (value is not None):
@@ -157,9 +160,14 @@ def _read_exits(order: Order, body: Body, make_id: Callable[[], str]) -> None:
     both = order.order_class in ("bracket", "oco")
     if (both and (target is None or stop is None)) or (target is None and stop is None):
         raise invalid(f"{order.order_class} orders require take_profit and stop_loss")
-    if order.order_class == "oco" and order.type != "limit":
-        raise invalid("oco orders must be limit orders")
     oco = order.order_class == "oco"
+    if order.type not in (("limit",) if oco else ("market", "limit")):
+        raise invalid(
+            f"{order.order_class} orders must be {'' if oco else 'market or '}limit orders"
+        )
+    if order.time_in_force not in ("day", "gtc") or order.extended:
+        raise invalid(f"{order.order_class} orders must be day or gtc, in regular hours")
+    _check_sides(order, target, stop)
     side = order.side if oco else ("sell" if order.side == "buy" else "buy")
     plans: list[tuple[str, Decimal | None, Decimal | None]] = []
     if target is not None and not oco:
@@ -168,11 +176,24 @@ def _read_exits(order: Order, body: Body, make_id: Callable[[], str]) -> None:
         limit = number(loss, "limit_price")
         plans.append(("stop" if limit is None else "stop_limit", limit, stop))
     for kind_, limit_, stop_ in plans:
-        order.legs.append(Order(
+        made = Order(
             make_id(), str(uuid.UUID(make_id())), order.created, order.symbol, side,
             order.quantity, kind_, order.time_in_force, order.order_class, limit_, stop_,
             parent=order, status="held",
-        ))  # fmt: skip
+        )  # fmt: skip
+        check_prices(made)
+        order.legs.append(made)
+
+
+def _check_sides(order: Order, target: Decimal | None, stop: Decimal | None) -> None:
+    """Refuse a target that is not beyond the stop, and a stop that is beyond the entry."""
+    sign = -order.sign if order.order_class == "oco" else order.sign
+    if target is not None and stop is not None and (target - stop) * sign <= 0:
+        raise invalid("take_profit.limit_price must be beyond stop_loss.stop_price")
+    if order.order_class == "oco" or order.limit is None or stop is None:
+        return
+    if (order.limit - stop) * sign < Decimal("0.01"):
+        raise invalid("stop_loss.stop_price must be at least 0.01 from base_price")
 
 
 # --- what the account may do --------------------------------------------------------------------
@@ -188,6 +209,8 @@ def allow(order: Order, account: Account, orders: Iterable[Order]) -> Decimal:
         return _for_option(order, account, there)
     price = order.limit or order.stop or account.prices.get(order.symbol).ask
     closing = _closes(order, account, there)
+    if order.order_class == "oco" and not closing:
+        raise forbidden("oco orders leave a position, and there is none")
     if asset == "us_equity":
         _no_wash(order, there)
     fraction = order.quantity != int(order.quantity)
@@ -206,9 +229,10 @@ def _closes(order: Order, account: Account, there: list[Order]) -> bool:
     held = account.quantity(order.symbol)
     if held * order.sign >= 0:
         return False
-    bound = sum((leg.left for one in there for leg in (one.legs if one.package else [one])
-                 if leg.symbol == order.symbol and leg.sign == order.sign and one is not order),
-                ZERO)  # fmt: skip
+    active = [leg for one in there if one.status != "held"
+              for leg in (one.legs if one.package else [one])]  # fmt: skip
+    bound = sum((leg.left for leg in active if leg.symbol == order.symbol
+                 and leg.sign == order.sign and leg is not order), ZERO)  # fmt: skip
     free = abs(held) - bound
     if order.quantity > free:
         raise forbidden(

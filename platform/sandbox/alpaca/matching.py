@@ -65,14 +65,12 @@ def _share(most: Decimal, order: Order, dice: random.Random) -> Decimal:
 
 def _set_off(order: Order, quote: Quote) -> bool:
     """Return whether an order is in the market; a stop is once its price was reached."""
-    if order.type == "trailing_stop":
+    if order.type == "trailing_stop" and not order.triggered:
         _trail(order, quote)
-    if order.stop is None:
+    if order.stop is None or order.triggered:
         return True
     reached = quote.bid <= order.stop if order.side == "sell" else quote.ask >= order.stop
-    if reached:
-        order.stop = None
-        order.type = "market" if order.limit is None else "limit"
+    order.triggered = reached
     return reached
 
 

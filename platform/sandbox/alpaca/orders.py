@@ -49,6 +49,8 @@ class Order:
     """Sum of quantity x price of the fills."""
     reserve: Decimal = ZERO
     """Money that the whole order keeps from others."""
+    triggered: bool = False
+    """Whether its stop was reached, so that it is in the market."""
     best: Decimal | None = None
     """Best price since a trailing stop began."""
     updated: dt.datetime | None = None
@@ -77,6 +79,18 @@ class Order:
     def package(self) -> bool:
         """Whether its legs fill together."""
         return self.order_class == "mleg" and self.parent is None
+
+    @property
+    def family(self) -> list[Order]:
+        """All orders of its group, itself alone when it has none: an entry or a target first."""
+        top = self if self.parent is None or self.parent.package else self.parent
+        return [top] if top.package else [top, *top.legs]
+
+    @property
+    def exits(self) -> list[Order]:
+        """Those of its group that leave, of which one fills."""
+        top, *legs = self.family
+        return [top, *legs] if top.order_class == "oco" else legs
 
     @property
     def held(self) -> Decimal:

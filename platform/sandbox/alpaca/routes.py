@@ -86,7 +86,9 @@ class Routes:
             return order.shape()
         then = time.monotonic() - self.stale
         shown = [shape for at, shape in history if at <= then]
-        return shown[-1] if shown else None
+        if not shown or order.parent is None:
+            return shown[-1] if shown else None
+        return next((one for one in shown[-1]["legs"] if one["id"] == order.id), None)
 
     def _orders(self, query: Query, body: Any) -> Answer:
         wanted = query.get("status", "open")
@@ -95,30 +97,28 @@ class Routes:
             shape = self._seen(one)
             if shape is None or not _between(shape["submitted_at"], query):
                 continue
-            if wanted != "all" and (wanted == "open") != _is_open(shape):
-                continue
             if query.get("symbols") and one.symbol not in query["symbols"].split(","):
                 continue
-            found.append(shape)
-            if not _true(query, "nested") and not one.package:
-                found.extend(shape["legs"] or ())
+            nested = one.package or (_true(query, "nested") and _is(shape, wanted))
+            found += [shape] if nested else [_alone(shape), *(shape["legs"] or ())]
+        found = [shape for shape in found if _is(shape, wanted)]
         if query.get("direction", "desc") == "desc":
             found.reverse()
         return 200, found[: min(int(query.get("limit", 50)), _MOST_ORDERS)]
 
     def _by_client(self, query: Query, body: Any) -> Answer:
-        return 200, self._shown(self._venue.by_client(query.get("client_order_id", "")))
+        return 200, self._shown(self._venue.by_client(query.get("client_order_id", "")), query)
 
-    def _shown(self, order: Order) -> dict[str, Any]:
+    def _shown(self, order: Order, query: Query) -> dict[str, Any]:
         seen = self._seen(order)
         if seen is None:
             raise missing("order not found")
-        return seen
+        return seen if order.package or _true(query, "nested") else _alone(seen)
 
     def _order(self, method: str, name: str, query: Query, body: Any) -> Answer:
         order = self._venue.find(name)
         if method == "GET":
-            return 200, self._shown(order)
+            return 200, self._shown(order, query)
         if method == "PATCH":
             return 200, self._venue.replace(order, body or {}).shape()
         self._venue.cancel(order)
@@ -126,7 +126,9 @@ class Routes:
 
     def _cancel_all(self, query: Query, body: Any) -> Answer:
         answers = []
-        for order in [one for one in self._venue.roots() if one.open]:
+        for order in self._venue.live():
+            if not order.open:
+                continue  # it went with another of its group
             try:
                 self._venue.cancel(order)
                 answers.append({"id": order.id, "status": 200, "body": None})
@@ -300,8 +302,14 @@ def wanted(shown: dict[str, Any], query: Query) -> bool:
     )
 
 
-def _is_open(shape: dict[str, Any]) -> bool:
-    return shape["status"] not in {"filled", "canceled", "expired", "rejected", "replaced"}
+def _is(shape: dict[str, Any], wanted: str) -> bool:
+    over = shape["status"] in {"filled", "canceled", "expired", "rejected", "replaced"}
+    return wanted == "all" or (wanted == "open") != over
+
+
+def _alone(shape: dict[str, Any]) -> dict[str, Any]:
+    """Return an order of a group as it is shown by itself."""
+    return {**shape, "legs": None}
 
 
 def _when(activity: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -108,6 +108,10 @@ class Venue:
         """Give all orders but the legs of others, oldest first."""
         return (one for one in self.orders.values() if one.parent is None)
 
+    def live(self) -> list[Order]:
+        """Return what is open, oldest first."""
+        return list(self._live.values())
+
     def cancel(self, order: Order) -> None:
         """Cancel an order, or raise Refusal when it is too late."""
         if order.parent is not None and order.parent.package:
@@ -128,8 +132,8 @@ class Venue:
 
     def replace(self, order: Order, body: dict[str, Any]) -> Order:
         """Put a changed order in the place of one and return the new one."""
-        if order.package or order.parent is not None or order.legs:
-            raise invalid("only simple orders can be replaced")
+        if order.package or (order.parent is not None and order.parent.package):
+            raise invalid("only simple orders and exits can be replaced")
         if not order.open or order.status.startswith("pending"):
             raise invalid(f"cannot replace order in {order.status} status")
         given = {"symbol": order.symbol, "side": order.side, "type": order.type,
@@ -144,6 +148,8 @@ class Venue:
         client = str(changed.get("client_order_id") or "")
         if client in self._by_client:
             raise Refusal(422, _DUPLICATE, "client_order_id must be unique")
+        if order.order_class != "simple":
+            return self._replace_exit(order, changed, client or self.make_id())
         made = checks.read(given | changed, self.clock, self.make_id)
         made.replaces = order.id
         others = [one for one in self._live.values() if one is not order]
@@ -152,6 +158,34 @@ class Venue:
         self._keep(made)
         self._end(order, "replaced")
         self._begin(made)
+        return made
+
+    def _replace_exit(self, order: Order, changed: dict[str, Any], client: str) -> Order:
+        """Change the prices of an exit of a group, which stays in it."""
+        if order not in order.exits or set(changed) - {
+            "client_order_id", "limit_price", "stop_price",
+        }:  # fmt: skip
+            raise invalid("of a group only limit_price and stop_price of its exits can be replaced")
+        limit, stop = checks.number(changed, "limit_price"), checks.number(changed, "stop_price")
+        made = replace(
+            order, id=self.make_id(), client_order_id=client, created=self.clock.now(),
+            limit=limit or order.limit, stop=stop or order.stop, quantity=order.left, filled=ZERO,
+            paid=ZERO, replaces=order.id, times={}, history=[], legs=[], status="new",
+        )  # fmt: skip
+        checks.check_prices(made)
+        order.replaced_by = made.id
+        status = order.status
+        if order.parent is None:  # the target of an OCO leads it
+            made.legs, order.legs = order.legs, []
+            for leg in made.legs:
+                leg.parent = made
+        else:
+            order.parent.legs.append(made)
+        self.orders[made.id] = self._live[made.id] = made
+        self._by_client[client] = made
+        self._become(order, "replaced", "replaced")
+        self._live.pop(order.id, None)
+        self._become(made, status, status)
         return made
 
     # --- what becomes of them -------------------------------------------------------------------
@@ -174,7 +208,11 @@ class Venue:
     def _try(self, order: Order) -> None:
         if not self.filling or not _ready(order):
             return
+        waited = not order.triggered
         found = match(order, self.account, self._dice)
+        if waited and order.triggered and order.parent is not None:
+            self._become(order, "new", "new")
+            self._end_others(order)
         if found is not None:
             self.fill(order, found)
 
@@ -229,16 +267,30 @@ class Venue:
             self._live.pop(order.id, None)
         if order.package:
             return
-        if order.legs and order.order_class in ("bracket", "oto") and whole:
-            for leg in order.legs:
-                if leg.stop is None:
-                    self._become(leg, "new", "new")
-        family = order.parent or order
-        exits = [*family.legs, *([family] if family.order_class == "oco" else [])]
-        if family.order_class in ("bracket", "oco") and order in exits:
-            for other in exits:
+        if order not in order.exits:
+            if whole:
+                self._wake(order.exits)
+        elif whole or order.stop is not None:
+            self._end_others(order)
+        else:  # the stop is adjusted to what the target leaves
+            for other in order.exits:
                 if other is not order and other.open:
-                    self._end(other, "canceled")
+                    other.quantity = order.left
+                    self._remember(other)
+
+    def _wake(self, exits: list[Order]) -> None:
+        """Let the exits of an entry into the market: a stop waits behind a target."""
+        target = any(one.stop is None for one in exits)
+        for one in exits:
+            if one.open and not (target and one.stop is not None):
+                self._become(one, "new", "new")
+
+    def _end_others(self, order: Order) -> None:
+        """End the other exits of a group."""
+        for other in order.exits:
+            if other is not order and other.open:
+                self._become(other, "canceled", "canceled")
+                self._live.pop(other.id, None)
 
     def bust(self, execution_id: str) -> None:
         """Take an execution back, as an exchange may."""
@@ -255,12 +307,11 @@ class Venue:
         )  # fmt: skip
 
     def _end(self, order: Order, status: str) -> None:
-        self._become(order, status, status)
-        self._live.pop(order.id, None)
-        if not order.package and order.order_class != "simple" and not order.filled:
-            for leg in order.legs:
-                if leg.open:
-                    self._end(leg, status)
+        """End an order, and what is open of its group with it."""
+        for one in [order, *order.family]:
+            if one.open:
+                self._become(one, status, status)
+                self._live.pop(one.id, None)
 
     def _become(self, order: Order, status: str, event: str) -> None:
         order.become(status, self.clock.now())

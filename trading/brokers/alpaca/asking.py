@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from trading.brokers.protocol import Abilities, RejectedError, Request
+from trading.brokers.protocol import Abilities, NativeGroups, RejectedError, Request
 from trading.brokers.symbols import asset_of, check_deliverables
 from trading.ledger.book import plain
 from trading.orders.intents import Intent, Leg
@@ -22,6 +22,14 @@ ABILITIES: Final = Abilities(
         "crypto": frozenset({"gtc", "ioc"}),
     },
     packages=True,
+    native_groups={
+        "equity": NativeGroups(
+            forms=frozenset({"bracket", "oto", "oco"}),
+            entries=frozenset({"limit", "market"}),
+            exits=frozenset({"limit", "stop", "stop_limit"}),
+            times=frozenset({"day", "gtc"}),
+        )
+    },
     fractions=frozenset({"equity", "crypto"}),
     requests_a_minute=200,
     streams=True,
@@ -69,7 +77,22 @@ def body_of(request: Request) -> dict[str, Any]:
              "qty": plain(intent.quantity * abs(leg.ratio))}  # fmt: skip
     if asset_of(leg.symbol) == "option":
         body["position_intent"] = _purpose(leg, request.closing[0])
-    return body
+    group = _group_of(request)
+    if group.get("order_class") == "oco":
+        del body["limit_price"]  # it is the target's
+    return body | group
+
+
+def _group_of(request: Request) -> dict[str, Any]:
+    """Return what makes an order a group: its class, and its exits by what they are."""
+    exits = {"take_profit" if one.kind == "limit" else "stop_loss": _prices(one)
+             for one in request.exits}  # fmt: skip
+    if not exits:
+        return {}
+    intent = request.intent
+    if request.exits[0].legs == intent.legs:  # both leave: the order itself is the target
+        return {"order_class": "oco", "take_profit": _prices(intent), **exits}
+    return {"order_class": "bracket" if len(exits) == 2 else "oto", **exits}
 
 
 def change_of(request: Request) -> dict[str, Any]:
@@ -79,6 +102,8 @@ def change_of(request: Request) -> dict[str, Any]:
     prices = _prices(intent)
     if "trail_price" in prices:
         prices["trail"] = prices.pop("trail_price")
+    if request.prices_only:
+        return {"client_order_id": request.client_order_id, **prices}
     return {
         "client_order_id": request.client_order_id, "time_in_force": intent.time_in_force,
         "qty": plain(intent.quantity * (abs(intent.legs[0].ratio) if len(intent.legs) == 1 else 1)),

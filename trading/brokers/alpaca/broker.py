@@ -6,6 +6,8 @@ import datetime as dt
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -26,6 +28,7 @@ from trading.brokers.protocol import (
     VenueOrder,
     VenuePosition,
 )
+from trading.orders.machine import lead_of
 from trading.orders.venue import Event
 
 MOST_A_MINUTE: Final = 150
@@ -70,19 +73,24 @@ class Alpaca:
         return self._taken(self._wire.patch(path, asking.change_of(request)), request)
 
     def _taken(self, answer: Any, request: Request) -> VenueOrder:
-        order = self._learn(reading.thing(answer))
+        order = reading.thing(answer)
         if order.get("client_order_id") != request.client_order_id:
             raise OutcomeUnknownError("The broker answered with another order.")
-        return reading.order_of(order, ())
+        if request.exits and reading.lone(order):
+            with suppress(BrokerError):  # else its exits are asked for later
+                order = self._nested(order)
+        whole, *exits = (reading.order_of(one, ()) for one in self._learn(order, ours=True))
+        news = (event for one in exits for event in one.news)
+        return replace(whole, news=(*whole.news, *news))
 
     def cancel(self, client_order_id: str, venue_order_id: str) -> None:
         """Ask for a cancel."""
         ident = venue_order_id
         if not ident:
-            found = self._by_client(client_order_id)
+            found = self.find(client_order_id)
             if found is None:
                 raise RejectedError("The broker does not know the order.", "40410000")
-            ident = reading.words(found, "id")
+            ident = found.venue_order_id
         self._wire.delete(f"/orders/{quote(ident, safe='')}")
 
     def cancel_all(self) -> int:
@@ -91,10 +99,18 @@ class Alpaca:
         return sum(one.get("status") in (200, 204) for one in answers)
 
     def find(self, client_order_id: str) -> VenueOrder | None:
-        """Return an order by our id."""
-        order = self._by_client(client_order_id)
-        if order is None:
+        """Return an order by our id. An exit is found by the order that it was sent with."""
+        lead = lead_of(client_order_id)
+        found = self._by_client(lead or client_order_id)
+        if found is None:
             return None
+        told = [self._filled(one) for one in self._learn(found, ours=True)]
+        if lead:
+            return next((one for one in told if one.client_order_id == client_order_id), None)
+        whole, *exits = told
+        return replace(whole, news=(*whole.news, *(event for one in exits for event in one.news)))
+
+    def _filled(self, order: Payload) -> VenueOrder:
         try:
             fills = self._fills_of(order)
         except BrokerError:  # that it is there is what counts; its end waits for its fills
@@ -118,7 +134,12 @@ class Alpaca:
             if error.code in _MISSING:
                 return None
             raise OutcomeUnknownError(str(error)) from error
-        return self._learn(reading.thing(answer))
+        order = reading.thing(answer)
+        return self._nested(order) if reading.lone(order) else order
+
+    def _nested(self, order: Payload) -> Payload:
+        """Return an order with its exits, which not every answer shows."""
+        return self._by_id(reading.words(order, "id")) or order
 
     def orders(
         self, since: dt.datetime, fills: Sequence[Event] | None = None
@@ -137,7 +158,8 @@ class Alpaca:
         for ident in missing:
             order = self._by_id(ident)
             if order is not None:
-                found[ident] = order
+                found |= {one["id"]: one for one in self._learn(order)}
+        found = {ident: self.named(one) or one for ident, one in found.items()}
         return [self._whole(one, by_order.get(one["id"], [])) for one in found.values()]
 
     def _whole(self, order: Payload, fills: list[Event]) -> VenueOrder:
@@ -155,8 +177,8 @@ class Alpaca:
                 "status": status, "nested": "true", "direction": "asc",
                 "limit": str(_ORDERS_PAGE), **query,
             }))  # fmt: skip
-            fresh = [self._learn(one) for one in page if one.get("id") not in seen]
-            yield from fresh
+            fresh = [one for one in page if one.get("id") not in seen]
+            yield from (member for one in fresh for member in self._learn(one))
             seen |= {one["id"] for one in fresh}
             if len(page) < _ORDERS_PAGE or not fresh:
                 return
@@ -170,18 +192,44 @@ class Alpaca:
             if error.code in _MISSING:
                 return None
             raise OutcomeUnknownError(str(error)) from error
-        return self._learn(reading.thing(answer))
+        return reading.thing(answer)
 
-    def _learn(self, order: Payload) -> Payload:
-        """Remember whose an order's fills are, and whether it is open; return the order."""
-        ident = reading.words(order, "id")
-        ended = reading.words(order, "status") in reading.ENDED
+    def _learn(self, order: Payload, *, ours: bool = False) -> list[Payload]:
+        """Remember whose the fills of an order and its exits are, and which are open.
+
+        Returns it, and them, under ids that are `ours`. One that may be an exit by itself says
+        nothing of whose it is.
+        """
+        found = [order] if reading.lone(order) and not ours else reading.family(order)
         with self._lock:
-            self._known |= reading.owners(order)
+            for one in found:
+                ident = reading.words(one, "id")
+                ended = reading.words(one, "status") in reading.ENDED
+                (self._open.discard if ended else self._open.add)(ident)
+                if ours or not reading.lone(one):
+                    self._known |= reading.owners(one)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-            (self._open.discard if ended else self._open.add)(ident)
-        return order
+        return found
+
+    def named(self, order: Payload) -> Payload | None:
+        """Return an order under the id that is ours; None while it is not known whose exit it is.
+
+        Exits of a group are told under the broker's own ids; lists nest them where they belong.
+        """
+        if not reading.lone(order):
+            return order
+        ident = reading.words(order, "id")
+        if ident not in self._known:
+            placed = reading.instant(order.get("submitted_at"), "submitted_at")
+            for _ in self._pages("all", placed - _SLACK):
+                pass
+        with self._lock:
+            known = self._known.get(ident)
+        if known is None:
+            return None
+        mark = {reading.EXIT: True} if known.exit else {}
+        return {**order, "client_order_id": known.client_order_id, **mark}
 
     # --- fills and activities -------------------------------------------------------------------
     def executions(self, since: dt.datetime) -> Sequence[Event]:
@@ -238,7 +286,7 @@ class Alpaca:
 
     def stream(self) -> TradeUpdates:
         """Open the stream of news."""
-        return TradeUpdates(self._credentials, self.executions)
+        return TradeUpdates(self._credentials, self.executions, self.named)
 
 
 def _sum(activity: Payload) -> Any:

@@ -18,7 +18,7 @@ from trading.brokers.protocol import (
     VenuePosition,
 )
 from trading.brokers.symbols import multiplier_of
-from trading.orders.machine import News
+from trading.orders.machine import News, exit_id
 from trading.orders.venue import Event, Execution
 from trading.scopes import underlying
 
@@ -48,6 +48,12 @@ _QUOTED_IN: Final = ("USDT", "USDC", "USD", "BTC")
 Payload = Mapping[str, Any]
 
 
+GROUPS: Final = frozenset({"bracket", "oto", "oco"})
+"""Classes of orders that have exits as orders of their own."""
+EXIT: Final = "exit_of_group"
+"""Mark of an exit, under the id that is ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is needed of an order to say whose a fill is."""
@@ -57,6 +63,8 @@ class Known:
     """Of the whole order, where the fill is a leg's."""
     symbol: str = ""
     """Of the leg, as orders write it: other lists write coins in other ways."""
+    exit: bool = False
+    """Whether it is an exit that came with another order."""
 
 
 def number(given: Any, name: str) -> Decimal:
@@ -110,6 +118,26 @@ def legs_of(order: Payload) -> list[Payload]:
     return rows(order.get("legs") or [])
 
 
+def lone(order: Payload) -> bool:
+    """Return whether an order is of a group and does not say whose, or which exits it has."""
+    return order.get("order_class") in GROUPS and not order.get("legs") and EXIT not in order
+
+
+def family(order: Payload) -> list[Payload]:
+    """Return an order and the exits nested in it, each under the id that is ours.
+
+    Exits have ids of the broker's own, but for one that took another's place at our wish.
+    """
+    found = [order]
+    if order.get("order_class") in GROUPS:
+        lead = words(order, "client_order_id")
+        for one in rows(order.get("legs") or []):
+            kind = "limit" if one.get("stop_price") is None else "stop"
+            name = words(one, "client_order_id") if one.get("replaces") else exit_id(lead, kind)
+            found.append({**one, "client_order_id": name, EXIT: True})
+    return found
+
+
 def parts(order: Payload) -> list[Payload]:
     """Return what fills of an order: itself, or the legs of a package."""
     return legs_of(order) or [order]
@@ -125,26 +153,32 @@ def owners(order: Payload) -> dict[str, Known]:
     """Return whose the fills of an order are, by the id that they name."""
     client, ident = words(order, "client_order_id"), words(order, "id")
     return {
-        words(one, "id"): Known(client, ident, str(one.get("symbol") or "")) for one in parts(order)
+        words(one, "id"): Known(client, ident, str(one.get("symbol") or ""), EXIT in order)
+        for one in parts(order)
     }
 
 
 def state_event(order: Payload) -> Event:
     """Return what an order's status says.
 
-    A status that is not known here says that the order is there; a person is told.
+    A status that is not known here says that the order is there; a person is told. An exit that
+    is filled ends: the broker takes from one exit what another filled, so it may be less than
+    was asked for.
     """
     status = words(order, "status")
-    news = STATES.get(status)
+    news = News.CANCELED if status == "filled" and EXIT in order else STATES.get(status)
     if news is None:
         log.warning("unknown_order_status", broker=SOURCE, status=status, order=order["id"])
         news = News.ACCEPTED
     at = order.get(_END_TIMES.get(status, "")) or order.get("updated_at")
     ident = words(order, "id")
+    reason = {
+        "rejected": "The broker rejected it after taking it.",
+        "filled": "It filled, and the broker keeps nothing more of it." if EXIT in order else "",
+    }.get(status, "")
     return Event(
         SOURCE, f"{ident}:{news}", news, instant(at, "time"),
-        client_order_id=words(order, "client_order_id"), venue_order_id=ident,
-        reason="" if news != News.REJECTED else "The broker rejected it after taking it.",
+        client_order_id=words(order, "client_order_id"), venue_order_id=ident, reason=reason,
     )  # fmt: skip
 
 

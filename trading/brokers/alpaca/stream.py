@@ -52,6 +52,8 @@ _quiet.setLevel(logging.CRITICAL)  # the library writes frames to its log, and o
 _quiet.propagate = False
 
 Fills = Callable[[dt.datetime], Sequence[Event]]
+Named = Callable[[Payload], Payload | None]
+"""Gives an order the id that is ours, None while that is not known."""
 
 
 @dataclass(slots=True)
@@ -68,8 +70,8 @@ class _Owed:
 class TradeUpdates:
     """Follows `protocol.Stream`."""
 
-    def __init__(self, credentials: Credentials, fills: Fills) -> None:
-        self._fills = fills
+    def __init__(self, credentials: Credentials, fills: Fills, named: Named) -> None:
+        self._fills, self._named = fills, named
         self._closed = False
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._sums: OrderedDict[str, Decimal] = OrderedDict()
@@ -109,7 +111,9 @@ class TradeUpdates:
         if message.get("stream") != "trade_updates":
             return
         update = reading.thing(message.get("data"))
-        order = reading.thing(update.get("order"))
+        order = self._named(reading.thing(update.get("order")))
+        if order is None:
+            return  # the list of orders tells it, and its fills, once it shows whose it is
         kind = str(update.get("event"))
         if kind in _TAKEN_BACK:
             self._tell_of(_taken_back(update, kind))
