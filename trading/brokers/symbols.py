@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from trading.brokers.protocol import RejectedError, Request
+from trading.brokers.protocol import Abilities, RejectedError, Request
 from trading.scopes import root
 
 
@@ -38,3 +38,19 @@ def check_deliverables(request: Request) -> None:
                 f"{leg.symbol} is an adjusted contract: what it delivers is not known here, so it "
                 "can only be closed.", "adjusted",
             )  # fmt: skip
+
+
+def check_group(request: Request, abilities: Abilities) -> None:
+    """Raise RejectedError for a group that is not taken whole: none of its exits may be lost."""
+    wanted = request.intent
+    able = abilities.native_groups.get(asset_of(wanted.legs[0].symbol))
+    if not request.exits:
+        return
+    if (
+        able is None
+        or {one.kind for one in request.exits} - able.exits
+        or {one.time_in_force for one in (wanted, *request.exits)} - able.times
+        or {one.quantity for one in request.exits} != {wanted.quantity}
+        or wanted.quantity != int(wanted.quantity)
+    ):
+        raise RejectedError("This broker does not take it with its exits, as one.", "ability")

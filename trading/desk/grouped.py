@@ -21,7 +21,9 @@ def group_payload(order: Order, reach: Reach) -> list[Payload]:
     if order.group_id is None:
         return []
     rows = Order.objects.filter(group=order.group_id).order_by("pk")
-    mine = list(rows.select_related("account", "decision", "replaced_by", "group").prefetch_related("legs"))
+    mine = list(
+        rows.select_related("account", "decision", "replaced_by", "group").prefetch_related("legs")
+    )
     return [_one(one, mine, reach) for one in mine]
 
 

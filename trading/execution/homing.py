@@ -97,6 +97,7 @@ def _look_after(session: Session, group: _Group) -> None:
         if not _waits(session, group):
             (_end if group.done else _bring_home)(session, group)
     elif not group.open:
+        log.warning("exits_expired", account=session.account_id, group=group.row.pk)
         _over(session, group)  # exits of a day have had their day
     else:
         session.restless.pop(group.row.pk, None)

@@ -17,6 +17,7 @@ from trading.brokers.credentials import Credentials
 from trading.brokers.protocol import Broker
 from trading.brokers.tradier.broker import Tradier
 from trading.brokers.tradier.slices import Sum
+from trading.orders.machine import exit_id, lead_of
 from trading.orders.venue import Event
 
 MORNING = dt.datetime(2026, 11, 18, 15, 0, tzinfo=dt.UTC)
@@ -52,6 +53,8 @@ class Bench(Protocol):
     wired: bool
     """Whether a wire lies between us that may hang, garble or be cut."""
     holds_adjusted: bool
+    groups: bool
+    """Whether it takes an entry with its exits as one, and keeps them."""
     secret: str
     """Empty where there is none."""
     since: dt.datetime
@@ -91,11 +94,16 @@ class MarketBench:
     since = MORNING - dt.timedelta(days=1)
 
     def called(self, order: Order) -> str:
-        """Return what we called an order."""
-        return order.client_order_id
+        """Return what we called an order; an exit of a group by what it is beside its lead."""
+        if order.parent is None or order.parent.package or order.replaces:
+            return order.client_order_id
+        kind = "limit" if order.stop is None else "stop"
+        return exit_id(order.parent.client_order_id, kind)
 
     def order(self, client_order_id: str) -> Order:
-        return self.server.venue.by_client(client_order_id)
+        lead = lead_of(client_order_id)
+        found = self.server.venue.by_client(lead or client_order_id)
+        return next(one for one in found.family if self.called(one) == client_order_id)
 
     def quote(self, symbol: str, bid: str, ask: str) -> None:
         self.server.venue.prices.set(symbol, Decimal(bid), Decimal(ask))
@@ -143,8 +151,9 @@ class MarketBench:
     def fills(self) -> Fills:
         found: Fills = {}
         for one in self.server.venue.fills:
-            root = self.server.venue.orders[one.order_id]
-            name = self.called(root.parent or root)
+            order = self.server.venue.orders[one.order_id]
+            package = order.parent is not None and order.parent.package
+            name = self.called(order.parent if package and order.parent else order)
             found.setdefault(name, []).append((one.symbol, one.quantity, one.price))
         return found
 
@@ -166,12 +175,16 @@ class AlpacaBench(MarketBench):
         "delay", "hang_after", "reset_after", "504_after", "502_after", "duplicate", "truncated",
         "wrong_type", "unknown_enum",
     })  # fmt: skip
-    unique_ids = replaces = stops = executions = True
+    unique_ids = replaces = stops = executions = groups = True
 
     def __init__(self, seed: int = 1) -> None:
         self.server = AlpacaServer(start=MORNING, seed=seed, rate=0, always=False)
         self.secret = self.server.secret
         self.credentials = Credentials(self.server.key, self.secret, "paper", self.server.address)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew with an adapter that remembers nothing."""
         self.broker = Alpaca(self.credentials, budget=Boundless(), whole_s=WHOLE_S)
 
 
@@ -185,7 +198,7 @@ class TradierBench(MarketBench):
     }  # fmt: skip
     before = AlpacaBench.before
     after = AlpacaBench.after - {"duplicate"}
-    unique_ids = replaces = stops = executions = False
+    unique_ids = replaces = stops = executions = groups = False
 
     def __init__(self, seed: int = 1) -> None:
         self.server = TradierServer(start=MORNING, seed=seed, rate=0, always=False)

@@ -18,7 +18,7 @@ from trading.brokers.protocol import (
     VenueOrder,
 )
 from trading.orders.intents import Intent, Leg
-from trading.orders.machine import Known, News, State, client_order_id, learn
+from trading.orders.machine import Known, News, State, client_order_id, exit_id, learn
 from trading.orders.venue import Event
 
 _TRIES = 60
@@ -53,18 +53,20 @@ class Desk:
         self._refusals: dict[str, str] = {}
 
     # --- sending --------------------------------------------------------------------------------
-    def place(self, intent: Intent, closing: tuple[bool, ...] | None = None) -> str:
-        """Send an intent until its outcome is known; return the id that arrived."""
-        self.intents[intent.intent_id] = intent
-        self.known[intent.intent_id] = Known(
-            intent.quantity, tuple(abs(leg.ratio) for leg in intent.legs),
-            (Decimal(0),) * len(intent.legs),
-        )  # fmt: skip
+    def place(self, intent: Intent, closing: tuple[bool, ...] | None = None, *exits: Intent) -> str:
+        """Send an intent, with exits as one, until it is known what came of it; return its id."""
+        for one in (intent, *exits):
+            self.intents[one.intent_id] = one
+            self.known[one.intent_id] = Known(
+                one.quantity, tuple(abs(leg.ratio) for leg in one.legs),
+                (Decimal(0),) * len(one.legs),
+            )  # fmt: skip
         closing = closing or (False,) * len(intent.legs)
         for attempt in range(1, _TRIES):
             name = client_order_id(1, intent.intent_id, 0, attempt)
             self.ids[name] = intent.intent_id
-            if self._send(Request(name, intent, closing)):
+            self.ids |= {exit_id(name, one.kind): one.intent_id for one in exits}
+            if self._send(Request(name, intent, closing, exits)):
                 return name
         raise AssertionError("it never arrived")
 

@@ -69,7 +69,7 @@ class PaperBench:
     name = "paper"
     before, after = frozenset({"dies_before"}), frozenset({"dies_after"})
     unique_ids = replaces = stops = executions = repeats = True
-    late_fills = knows_money = wired = holds_adjusted = False
+    late_fills = knows_money = wired = holds_adjusted = groups = False
     secret = ""
     since = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 

@@ -158,3 +158,36 @@ def test_a_trade_past_this_house_halts_the_account(account, venue, running):
     assert "SPY at 100.1 for no order of this account here" in state_of(account.pk).reason
     eventually(lambda: selectors.positions(account), 10)
     prove(account, venue)
+
+
+def test_brackets_that_alpaca_keeps_are_there_once_and_leave_once(account, venue, running):
+    """Whatever happens to the requests and to the news, also of exits, which have no id of ours."""
+    if not isinstance(venue, Alpaca):
+        pytest.skip("this broker takes no groups")
+    eventually(lambda: state_of(account.pk).state == Standing.LIVE, 60)
+    for kind in ("504_after", "reset_after", "504_before", "truncated"):
+        venue.script.add("POST /v2/orders$", kind, chance=0.12, seconds=0.1)
+    for name, share in {"twice": 0.2, "shuffled": 0.2, "lost": 0.1}.items():
+        setattr(venue.stream_faults, name, share)
+    sold = (Leg("SPY", -1),)
+    for number in range(count := size("PULSE_ALPACA_GROUPS", 4)):
+        orders.place_group(
+            account.pk, "bracket", (
+                Intent(f"in {number}", (Leg("SPY", 1),), Decimal(3), limit_price=Decimal(101)),
+                Intent(f"up {number}", sold, Decimal(3), limit_price=Decimal(106)),
+                Intent(f"down {number}", sold, Decimal(3), kind="stop", stop_price=Decimal(95)),
+            ), intent_id=f"group {number}", actor="user 1",
+        )  # fmt: skip
+        time.sleep(0.3)
+    mine = Order.objects.filter(account=account)
+    eventually(
+        lambda: mine.filter(role="entry", filled_quantity__gt=0).count() == count
+        and not mine.filter(role="entry", state__in=(*DOUBT, "partially_filled")).exists(), 200,
+    )  # fmt: skip
+    venue.script.rules.clear()
+    venue.venue.prices.set("SPY", Decimal("94"), Decimal("94.2"))
+    eventually(lambda: not venue.venue.account.positions, 60)
+    eventually(lambda: mine.filter(state__in=("filled", "canceled")).count() == mine.count(), 120)
+    prove(account, venue)
+    assert state_of(account.pk).state == Standing.LIVE
+    assert not mine.filter(events__alert__gt="").exists()

@@ -6,12 +6,15 @@ import json
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from pulse.templatetags.trading_ui import order_price
 from tests.browser.trading import option
 from trading.models import Account, Order, OrderGroup
 from trading.orders import gate, services, venue
 from trading.orders.gate import Verdict
+from trading.orders.machine import News
+from trading.orders.venue import Event
 
 from ..conftest import filled
 from .test_ticket import CONDOR, sim, text
@@ -215,6 +218,27 @@ def test_an_entry_that_came_to_nothing_is_why_its_exits_went(web, account):
     assert "Cancelled because its entry came to nothing." in text(
         web.get(f"/trading/orders/{entry}/")
     )
+
+
+@pytest.mark.usefixtures("open_gate")
+def test_exits_that_the_broker_keeps_are_shown_as_there(web, account):
+    given = shares(account, bracket={"take_profit": "110", "stop_loss": "95"})
+    body = post(web, "orders", given).json()
+    entry, *exits = (one["id"] for one in body["group_orders"])
+    name = services.begin_send(account.pk, entry, exits=exits)
+
+    def said() -> list[str]:
+        answer = web.get(f"/api/v1/orders/{entry}").json()
+        return [one["says"] for one in answer["group_orders"]]
+
+    assert said() == ["On its way to the broker, as one with its group."] * 3
+    for number, one in enumerate((name, f"{name}-p", f"{name}-s")):
+        venue.apply(account.pk, Event(
+            "v", f"a{number}", News.ACCEPTED, timezone.now(), one, f"there {number}"
+        ))  # fmt: skip
+    there = "At the broker, which ends it with the others of its group."
+    assert said() == ["At the broker, with its exits.", there, there]
+    assert text(web.get(f"/trading/orders/{entry}/")).count(there) == 2
 
 
 # --- the ticket ---------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from trading.brokers.protocol import Abilities, NativeGroups, RejectedError, Request
-from trading.brokers.symbols import asset_of, check_deliverables
+from trading.brokers.symbols import asset_of, check_deliverables, check_group
 from trading.ledger.book import plain
 from trading.orders.intents import Intent, Leg
 
@@ -39,6 +39,7 @@ ABILITIES: Final = Abilities(
 def check(request: Request) -> None:
     """Raise RejectedError for what Alpaca would refuse whatever the account."""
     check_deliverables(request)
+    check_group(request, ABILITIES)
     intent = request.intent
     assets = {asset_of(leg.symbol) for leg in intent.legs}
     if len(intent.legs) > 1 and assets != {"option"}:

@@ -22,6 +22,7 @@ from trading.brokers.protocol import (
     VenueOrder,
     VenuePosition,
 )
+from trading.brokers.symbols import check_group
 from trading.ledger.book import ZERO, total
 from trading.orders.intents import TIMES
 from trading.orders.venue import Event
@@ -51,6 +52,7 @@ class PaperBroker:
 
     def submit(self, request: Request) -> VenueOrder:
         """Take an order, once by its id."""
+        check_group(request, self.abilities)
         return selectors.venue_order(services.submit(self.account_id, request, now=self._now()))
 
     def cancel(self, client_order_id: str, venue_order_id: str) -> None:

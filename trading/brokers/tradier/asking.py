@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from trading.brokers.protocol import Abilities, RejectedError, Request
-from trading.brokers.symbols import asset_of, check_deliverables, root_of
+from trading.brokers.symbols import asset_of, check_deliverables, check_group, root_of
 from trading.ledger.book import plain
 from trading.orders.intents import Leg
 
@@ -25,6 +25,7 @@ _TAG: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
 def check(request: Request) -> None:
     """Raise RejectedError for what Tradier would refuse whatever the account."""
     check_deliverables(request)
+    check_group(request, ABILITIES)
     intent = request.intent
     assets = {asset_of(leg.symbol) for leg in intent.legs}
     if not assets <= ABILITIES.assets:
