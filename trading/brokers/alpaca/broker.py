@@ -104,6 +104,8 @@ class Alpaca:
         found = self._by_client(lead or client_order_id)
         if found is None:
             return None
+        if lead and reading.lone(found):
+            raise OutcomeUnknownError("The broker does not show the exits of a group.")
         told = [self._filled(one) for one in self._learn(found, ours=True)]
         if lead:
             return next((one for one in told if one.client_order_id == client_order_id), None)
