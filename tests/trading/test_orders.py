@@ -16,7 +16,7 @@ from trading.ledger import selectors
 from trading.ledger.book import LedgerError
 from trading.ledger.services import AlteredError
 from trading.models import Fill, GateDecision, JournalEntry, Order, OrderEvent
-from trading.orders import gate, services
+from trading.orders import attempts, gate, services
 from trading.orders.gate import Verdict
 from trading.orders.intents import Intent, Leg, OrderError
 from trading.orders.machine import News
@@ -105,20 +105,20 @@ def test_what_was_sent_is_never_sent_again(account, working):
         services.begin_send(account.pk, order.pk)
     other = services.place(account.pk, buy("two"), actor="ana").order
     services.begin_send(account.pk, other.pk)
-    services.mark_unknown(account.pk, other.pk)
+    attempts.mark_unknown(account.pk, other.pk)
     assert state(other) == "unknown"
     with pytest.raises(services.NotSendableError, match="unknown"):
         services.begin_send(account.pk, other.pk)
-    services.mark_unknown(account.pk, order.pk)
+    attempts.mark_unknown(account.pk, order.pk)
     assert state(order) == "working"
 
 
 def test_only_two_answers_apart_show_that_it_never_arrived(account, open_gate):
     order = services.place(account.pk, buy("one"), actor="ana").order
     first = services.begin_send(account.pk, order.pk)
-    services.mark_unknown(account.pk, order.pk)
+    attempts.mark_unknown(account.pk, order.pk)
     for second, right in [(0, "unknown"), (4, "unknown"), (5, "pending")]:
-        services.mark_absent(account.pk, order.pk, NOON + dt.timedelta(seconds=second))
+        attempts.mark_absent(account.pk, order.pk, NOON + dt.timedelta(seconds=second))
         assert state(order) == right
     again = services.begin_send(account.pk, order.pk)
     assert again != first
@@ -129,7 +129,7 @@ def test_only_two_answers_apart_show_that_it_never_arrived(account, open_gate):
 def test_not_found_never_ends_an_order_that_was_heard_of(account, working):
     order, _ = working
     for second in (0, 10):
-        services.mark_absent(account.pk, order.pk, NOON + dt.timedelta(seconds=second))
+        attempts.mark_absent(account.pk, order.pk, NOON + dt.timedelta(seconds=second))
     assert state(order) == "working"
 
 
@@ -137,9 +137,9 @@ def test_a_cancel_that_was_asked_in_doubt_ends_what_never_arrived(account, open_
     order = services.place(account.pk, buy("one"), actor="ana").order
     services.begin_send(account.pk, order.pk)
     services.cancel(account.pk, order.pk, actor="ana")
-    services.mark_unknown(account.pk, order.pk)
+    attempts.mark_unknown(account.pk, order.pk)
     for second in (0, 6):
-        services.mark_absent(account.pk, order.pk, NOON + dt.timedelta(seconds=second))
+        attempts.mark_absent(account.pk, order.pk, NOON + dt.timedelta(seconds=second))
     assert (state(order), order.held) == ("canceled", 0)
 
 

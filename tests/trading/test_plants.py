@@ -12,7 +12,7 @@ from tests.trading.conftest import NOON, buy, filled, passing, says
 from trading.audit import differences
 from trading.ledger import book, selectors
 from trading.models import Account, Fill, Order
-from trading.orders import gate, groups, machine, services, venue
+from trading.orders import attempts, gate, groups, machine, services, venue
 from trading.orders.gate import Verdict
 from trading.orders.machine import Known, News
 
@@ -27,10 +27,10 @@ def placed(account: Account, intent_id: str, **more) -> tuple[Order, str]:
 def story(account: Account) -> None:
     """Live through every rule once, and look."""
     doubt, first = placed(account, "doubt")
-    services.mark_unknown(account.pk, doubt.pk)
+    attempts.mark_unknown(account.pk, doubt.pk)
     for second, state in [(0, "unknown"), (4, "unknown"), (6, "pending")]:
         at = NOON + dt.timedelta(seconds=second)
-        assert services.mark_absent(account.pk, doubt.pk, at).state == state
+        assert attempts.mark_absent(account.pk, doubt.pk, at).state == state
     assert services.begin_send(account.pk, doubt.pk) != first
 
     order, sent = placed(account, "one")

@@ -30,7 +30,7 @@ from trading.ledger import services as ledger
 from trading.ledger.book import Move
 from trading.ledger.services import Kind
 from trading.models import Account, Fill, JournalEntry, Order, OrderEvent
-from trading.orders import gate, services
+from trading.orders import attempts, gate, services
 from trading.orders.intents import Intent, Leg
 from trading.orders.machine import FINAL, News
 from trading.orders.venue import Event, apply
@@ -92,12 +92,12 @@ class Story(RuleBasedStateMachine):
 
     @rule(order=orders)
     def goes_unanswered(self, order) -> None:
-        services.mark_unknown(self.account.pk, order[0])
+        attempts.mark_unknown(self.account.pk, order[0])
 
     @rule(order=orders, second=st.integers(0, 12))
     def is_not_found(self, order, second) -> None:
         at = NOON + dt.timedelta(seconds=second)
-        services.mark_absent(self.account.pk, order[0], at)
+        attempts.mark_absent(self.account.pk, order[0], at)
 
     @rule(order=orders)
     def is_sent_again_only_when_pending(self, order) -> None:

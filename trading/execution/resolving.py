@@ -15,7 +15,7 @@ from trading.execution.hearing import hear
 from trading.execution.lease import fenced
 from trading.execution.session import Session
 from trading.models import ClientOrderId, Order
-from trading.orders import services
+from trading.orders import attempts
 from trading.orders.machine import State, lead_of
 
 log = structlog.get_logger(__name__)
@@ -68,7 +68,7 @@ def _ask(session: Session, order: Order) -> None:
     if found is None:
         if (at - attempt.at).total_seconds() >= SETTLE_S:
             with fenced(session.lease):
-                services.mark_absent(session.account_id, order.pk, at)
+                attempts.mark_absent(session.account_id, order.pk, at)
         return
     for event in found.news:
         session.heard(hear(session.account_id, event))

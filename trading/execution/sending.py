@@ -32,7 +32,7 @@ from trading.execution.session import Session
 from trading.execution.states import passes
 from trading.ledger.book import ZERO
 from trading.models import Account, AccountState, Order, OrderGroup, Position
-from trading.orders import groups, services
+from trading.orders import attempts, groups, services
 from trading.orders.intents import Intent
 from trading.orders.machine import FINAL, News, State
 from trading.orders.venue import Event
@@ -233,7 +233,7 @@ def refused(session: Session, name: str, reason: str, code: str) -> None:
 
 def _in_doubt(session: Session, attempt: Attempt) -> None:
     with fenced(session.lease):
-        services.mark_unknown(session.account_id, attempt.order_id)
+        attempts.mark_unknown(session.account_id, attempt.order_id)
     session.asked[attempt.order_id] = session.clock.monotonic()
 
 
@@ -244,7 +244,7 @@ def _not_as_one(session: Session, attempt: Attempt, why: str) -> None:
     """
     name = attempt.request.client_order_id
     with fenced(session.lease):
-        services.retract(
+        attempts.retract(
             session.account_id, attempt.order_id, name, keeper=OrderGroup.Keeper.HOUSE,
             reason=f"The broker does not take it with its exits, so they are kept here: {why}",
         )  # fmt: skip
@@ -255,7 +255,7 @@ def _not_as_one(session: Session, attempt: Attempt, why: str) -> None:
 def _take_back(session: Session, attempt: Attempt, reason: str, after: dt.datetime | None) -> None:
     name = attempt.request.client_order_id
     with fenced(session.lease):
-        services.retract(session.account_id, attempt.order_id, name, reason=reason)
+        attempts.retract(session.account_id, attempt.order_id, name, reason=reason)
     session.put_off(attempt.order_id, after or session.clock.now() + FIRST_WAIT)
     log.info("order_put_off", account=session.account_id, id=name, reason=reason)
 
@@ -268,6 +268,6 @@ def unfinished(session: Session) -> int:
         for order in rows.filter(sent__gt=0).order_by("pk"):
             known = order.known(list(order.legs.order_by("number")))
             if known.in_doubt and known.unanswered < known.sent:
-                services.mark_unknown(account.pk, order.pk)
+                attempts.mark_unknown(account.pk, order.pk)
                 count += 1
     return count

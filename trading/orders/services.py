@@ -6,7 +6,6 @@ holds and what its fills move is posted in the transaction that changes the orde
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -174,7 +173,7 @@ def begin_send(account_id: int, order_id: int, token: int = 0, exits: Sequence[i
     groups.check_turn(row.order)
     text = machine.client_order_id(account_id, row.order.intent_id, 0, row.known.sent + 1)
     if exits:
-        _keep(row.order, OrderGroup.Keeper.BROKER)
+        keep(row.order, OrderGroup.Keeper.BROKER)
     _begin(row, text, token)
     for one in exits:
         other = locked(account_id, one, row.account)
@@ -188,91 +187,14 @@ def _begin(row: Row, text: str, token: int) -> None:
     attempt = row.known.sent + 1
     ClientOrderId.objects.create(text=text, order=row.order, attempt=attempt, token=token)
     row.order.absent_since = None
-    _settle(row, replace(row.known, sent=attempt), _act(row, f"sent {attempt}"), "submit")
+    settle(row, replace(row.known, sent=attempt), of_house(row, f"sent {attempt}"), "submit")
 
 
-def _keep(order: Order, keeper: str) -> None:
+def keep(order: Order, keeper: str) -> None:
     """Note who keeps an order's group from now on."""
     assert order.group is not None  # noqa: S101 - told the type checker
     order.group.keeper = keeper
     order.group.save(update_fields=["keeper"])
-
-
-def _sent_with(row: Row, text: str) -> list[Row]:
-    """Return the exits that were sent with an order, under that id of its."""
-    names = [machine.exit_id(text, kind) for kind in ("limit", "stop")]
-    found = ClientOrderId.objects.filter(text__in=names).order_by("order_id")
-    return [locked(row.account.pk, one.order_id, row.account) for one in found]
-
-
-@transaction.atomic
-def mark_unknown(account_id: int, order_id: int) -> Order:
-    """Note that the answer to the newest attempt is not known. Heard of since, nothing changes."""
-    row = locked(account_id, order_id)
-    if row.known.in_doubt and row.known.unanswered < row.known.sent:
-        attempt = row.known.sent
-        known = replace(row.known, unanswered=attempt)
-        _settle(row, known, _act(row, f"unanswered {attempt}"), "unknown")
-    return row.order
-
-
-@transaction.atomic
-def mark_absent(account_id: int, order_id: int, at: dt.datetime) -> Order:
-    """Note that the venue, asked for the order, did not know it.
-
-    The second such answer, at least 5 s after the first and with nothing heard in between, shows
-    that the attempt never arrived: the order is pending again, under a new id. One that was to be
-    cancelled is canceled.
-    """
-    row = locked(account_id, order_id)
-    known = row.known
-    if not known.in_doubt or known.unanswered < known.sent:
-        return row.order
-    if row.order.absent_since is None:
-        row.order.absent_since = at
-        row.order.save(update_fields=["absent_since"])
-    elif at - row.order.absent_since >= machine.ABSENT_AFTER:
-        text = row.order.client_ids.get(attempt=known.sent).text
-        others = _sent_with(row, text)
-        if not any(one.known.heard for one in others):  # then it is there, with them
-            _take_back([*others, row], at, "absent")
-    return row.order
-
-
-def _take_back(rows: list[Row], at: dt.datetime, what: str, keeper: str = "",
-               reason: str = "") -> None:  # fmt: skip
-    """Undo the newest attempt of orders that were sent as one, the last of which led them.
-
-    One that was to be cancelled is canceled.
-    """
-    if len(rows) > 1:
-        _keep(rows[-1].order, keeper)
-    for row in rows:
-        known = row.known
-        after = replace(known, retracted=known.sent)
-        if known.cancels > known.refusals:
-            after = replace(after, end=(at, News.CANCELED))
-        row.order.group = rows[-1].order.group
-        _settle(row, after, _act(row, f"{what} {known.sent}"), what, reason=reason)
-
-
-@transaction.atomic
-def retract(
-    account_id: int, order_id: int, client_order_id: str, *, reason: str, keeper: str = ""
-) -> Order:
-    """Note that an attempt certainly was not taken: the order is pending again, under a new id.
-
-    One that was to be cancelled is canceled. Heard of meanwhile, nothing changes. What was sent
-    with it is pending again too, in a group that `keeper` keeps.
-    """
-    row = locked(account_id, order_id)
-    attempt = ClientOrderId.objects.get(text=client_order_id, order=row.order).attempt
-    known = row.known
-    if not known.in_doubt or known.sent != attempt:
-        return row.order
-    rows = [*_sent_with(row, client_order_id), row]
-    _take_back(rows, timezone.now(), "retract", keeper, reason)
-    return row.order
 
 
 @transaction.atomic
@@ -290,9 +212,9 @@ def resize(account_id: int, order_id: int, quantity: Decimal, *, reason: str) ->
         raise OrderError("order", "Only an exit that waits is resized.")
     if not order.filled_quantity < quantity < order.quantity:
         raise OrderError("quantity", f"Give less than {plain(order.quantity)}, above 0.")
-    act = _act(row, f"resized to {plain(quantity)}")
+    act = of_house(row, f"resized to {plain(quantity)}")
     order.quantity = quantity
-    _settle(row, replace(row.known, quantity=quantity), act, "resize", reason=reason)
+    settle(row, replace(row.known, quantity=quantity), act, "resize", reason=reason)
     return order
 
 
@@ -302,7 +224,7 @@ def trigger(account_id: int, order_id: int, *, reason: str) -> Order:
     row = locked(account_id, order_id)
     if row.order.triggered_at is None:
         row.order.triggered_at = timezone.now()
-        _settle(row, row.known, _act(row, "triggered"), "trigger", reason=reason)
+        settle(row, row.known, of_house(row, "triggered"), "trigger", reason=reason)
     return row.order
 
 
@@ -318,8 +240,8 @@ def cancel(account_id: int, order_id: int, *, actor: str, reason: str = "") -> O
         after = replace(after, end=(timezone.now(), News.CANCELED))
     if reason:
         row.order.reason = reason[:300]
-    act = _act(row, f"cancel {after.cancels}")
-    _settle(row, after, act, "cancel", actor=actor, reason=reason)
+    act = of_house(row, f"cancel {after.cancels}")
+    settle(row, after, act, "cancel", actor=actor, reason=reason)
     return row.order
 
 
@@ -392,11 +314,12 @@ def locked(account_id: int, order_id: int, account: Account | None = None) -> Ro
     return Row(account, order, list(order.legs.order_by("number")))
 
 
-def _act(row: Row, what: str) -> Source:
+def of_house(row: Row, what: str) -> Source:
+    """Return what this house does with an order, under its name."""
     return Source(HOUSE, f"order {row.order.pk} {what}", timezone.now())
 
 
-def _settle(
+def settle(
     row: Row, after: Known, source: Source, kind: str, *, actor: str = HOUSE, reason: str = ""
 ) -> None:
     """Write what is known now, and release what is held no longer."""
