@@ -426,7 +426,8 @@ def race(desk: Desk, market, seed: int) -> None:
         assert naked <= 12, f"seed {seed}: without an exit for {naked:.1f} s"
     for name in ("after", "before", "crash_after", "crash_before", "drop", "ask"):
         setattr(venue.faults, name, 0.0)
-    desk.until(lambda: desk.settled() or not venue.held.get("SPY") or at_venue(desk), 120)
+    doubt = {"submitting", "unknown", "cancel_pending"}
+    desk.until(lambda: not doubt & set(desk.states()) and not unprotected(desk, 0.0), 120)
     assert desk.standing != Standing.HALTED
     assert not any("not known" in one for one in alerts(desk))
 
@@ -441,8 +442,9 @@ def _due(intent: Intent, bid: float) -> bool:
 
 def unprotected(desk: Desk, before: float) -> float:
     """Return for how long something was held that no exit leaves, here or at the broker, s."""
-    if not desk.venue.held.get("SPY"):
-        return 0.0
+    served = desk.standing in (Standing.LIVE, Standing.REDUCING)
+    if not desk.venue.held.get("SPY") or not served:
+        return 0.0  # while it reconciles nothing is sent, whoever keeps the exits
     rows = Order.objects.filter(account=desk.account, role="exit").exclude(state__in=FINAL)
     asleep = set(ClientOrderId.objects.filter(text__in=desk.venue.asleep).values_list(
         "order_id", flat=True))  # fmt: skip
