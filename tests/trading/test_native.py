@@ -17,7 +17,7 @@ from trading.execution.quotes import Quote
 from trading.execution.states import Standing
 from trading.ledger import selectors
 from trading.models import ClientOrderId, Order, OrderEvent, OrderGroup
-from trading.orders import attempts
+from trading.orders import machine
 from trading.orders import services as orders
 from trading.orders.intents import Intent, Leg
 from trading.orders.machine import FINAL, News, exit_id, lead_of
@@ -461,8 +461,7 @@ def test_no_group_is_there_twice_and_nothing_is_left_unprotected(new_desk, marke
 
 BUGS = {
     "nothing comes home": (homing, "tend", lambda session: None),
-    "exits of a group at the broker are this house's as well": (native, "kept", lambda one: False),
-    "exits are not taken back with their entry": (attempts, "_sent_with", lambda row, text: []),
+    "exits are bound to other ids": (machine, "exit_id", lambda lead, kind: f"{lead}-{kind[:3]}"),
 }
 
 
