@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 from pulse import embedded
 
@@ -17,12 +18,16 @@ from pulse import embedded
 def _start_private_servers() -> None:
     """Start a PostgreSQL and a Redis for this run alone, unless the environment names others.
 
-    xdist workers inherit the folder from their controller and start nothing.
+    xdist workers inherit the folder from their controller and start nothing. Each has a database
+    of Redis to itself: a switch that one presses stops no other.
     """
     os.environ["PULSE_MODE"] = "test"
     # What a developer has installed is not under test; a test that brings a tool says so.
     os.environ["PULSE_THIRD_PARTY_TOOLS"] = "0"
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is not None:
+        socket = embedded.Redis(Path(os.environ["PULSE_VAR"])).socket
+        os.environ.setdefault("REDIS_URL", f"unix://{quote(str(socket))}?db={worker[2:]}")
         return
     var = Path(tempfile.mkdtemp(prefix="pulse-test-"))
     os.environ["PULSE_VAR"] = str(var)

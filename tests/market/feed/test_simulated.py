@@ -155,7 +155,7 @@ def test_a_market_played_to_its_end_is_followed_by_another_path():
 class ShortDays:
     """A simulation of two minutes a session."""
 
-    symbol, simulated, stored = "SIMA", True, False
+    symbol, simulated, stored, paced = "SIMA", True, False, False
 
     def __init__(self, days: list[dt.date]) -> None:
         self._days = days
@@ -175,6 +175,9 @@ class ShortDay:
     def context(self) -> SessionContext:
         session = self.session
         return SessionContext("SIMA", session.open_ns, session.close_ns, previous_close=100.0)
+
+    def complete(self) -> bool:
+        return True
 
     def minutes(self, after: int = 0) -> Iterator[object]:
         stream = recorded(2, "SIMA", self.session.date)

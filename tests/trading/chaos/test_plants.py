@@ -46,7 +46,7 @@ def _taken_out_again(monkeypatch):
 def traded(desk: Desk) -> Counter[str]:
     """Trade through time-outs, let all settle, and return what the oracle says, by kind."""
     desk.live()
-    desk.venue.fill_at_once, desk.venue.faults.after = 1.0, 0.4
+    desk.venue.fill_at_once, desk.venue.faults.after = 1.0, 0.6
     for number in range(ORDERS):
         desk.place(f"i{number}", "3")
         desk.turn(4)
