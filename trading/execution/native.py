@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from django.conf import settings
+
 from trading.brokers.symbols import asset_of
 from trading.execution.session import Session
 from trading.models import Order, OrderGroup
@@ -29,6 +31,8 @@ def followers(session: Session, order: Order, intent: Intent) -> list[Order]:
     """Return the exits that leave with an order in one request; none when it leaves alone."""
     group = order.group
     if group is None or group.keeper or order.replaces_id is not None:
+        return []
+    if not settings.NATIVE_GROUPS:
         return []
     rows = group.orders.exclude(pk=order.pk).order_by("pk")
     others = [one for one in rows if one.state not in FINAL]
