@@ -8,6 +8,11 @@ _OPERATOR: Final = "operator "
 _PEOPLE: Final = ("user ", _OPERATOR)
 
 
+def operator(who: object) -> str:
+    """Return how somebody is named who acts for the house."""
+    return f"{_OPERATOR}{who}"
+
+
 def is_person(actor: str) -> bool:
     """Return whether a person acts, who alone may let more pass than before."""
     return actor.startswith(_PEOPLE)

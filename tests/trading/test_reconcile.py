@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from tests.trading.desk import Desk, desk, latch, market, new_desk, sent
-from trading.brokers.protocol import Activity
+from trading.brokers.protocol import Activity, VenuePosition
 from trading.execution import differences as rules
 from trading.execution import hearing, services
 from trading.execution.differences import Difference, Holding, Side, Weight, compare, weigh
@@ -336,6 +336,21 @@ def test_a_busy_day_is_told_whole_once_and_then_no_more(desk: Desk, monkeypatch)
     desk.dies()
     desk.turn()
     assert max(asked) > dt.timedelta(hours=1), "who starts has the whole day told"
+
+
+@real
+def test_no_look_asks_for_what_was_before_this_house_knew_the_account(desk: Desk, monkeypatch):
+    desk.live()
+    known, asked, held = AccountState.objects.get().known_from, [], iter(range(1, 9))
+    ask = desk.venue.executions
+    monkeypatch.setattr(desk.venue, "executions", lambda start: asked.append(start) or ask(start))
+    # Other figures at each look, so that all looks are taken.
+    monkeypatch.setattr(desk.venue, "positions", lambda: [VenuePosition("SPY", D(next(held)))])
+    desk.lane.session.compared = False
+    desk.lane.reconcile_soon()
+    desk.turn()
+    assert len(asked) == 3
+    assert min(asked) >= known
 
 
 @real

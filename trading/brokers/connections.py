@@ -51,16 +51,13 @@ def open_account(user: User, *, name: str, broker: str, mode: str) -> Account:
         Naming the field: no name or one that is used, no such broker or mode, too many accounts.
     """
     owner = User.objects.select_for_update().get(pk=user.pk)  # one at a time
-    rows = Account.objects.filter(owner=owner)
     if not 0 < len(name) <= _LONGEST_NAME:
         raise LedgerError("name", f"Give a name of 1 to {_LONGEST_NAME} characters.")
-    if rows.filter(name=name).exists():
-        raise LedgerError("name", "You have an account of this name; give another.")
     if broker not in OFFERS:
         raise LedgerError("broker", "Choose one of the brokers.")
     if mode not in Account.Mode.values:
         raise LedgerError("mode", "Choose practice or real money.")
-    if rows.filter(broker__in=OFFERS).count() >= _MOST_ACCOUNTS:
+    if Account.objects.filter(owner=owner, broker__in=OFFERS).count() >= _MOST_ACCOUNTS:
         raise LedgerError(
             "name", f"You have {_MOST_ACCOUNTS} accounts at brokers, which is the most."
         )

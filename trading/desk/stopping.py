@@ -13,6 +13,7 @@ from accounts.entitlements import allows
 from accounts.keys.verifying import Grant
 from accounts.models import User
 from record.access import OPERATOR
+from trading.actors import operator
 from trading.desk import reading
 from trading.desk.payloads import Payload, iso
 from trading.ledger.book import LedgerError
@@ -84,7 +85,7 @@ def _own_scope(user: User, kind: str, target: str) -> Scope | None:
 def actor_of(user: User, scope: Scope, actor: str) -> str:
     """Return who turns a switch, as its history names them: what is another's, as an operator."""
     own = _own_scope(user, scope.kind, scope.id)
-    return actor if own is not None else f"operator {user.pk}"
+    return actor if own is not None else operator(user.pk)
 
 
 def set_switches(user: User, *, operator: bool) -> list[Payload]:

@@ -30,9 +30,7 @@ def kept(order: Order) -> bool:
 def followers(session: Session, order: Order, intent: Intent) -> list[Order]:
     """Return the exits that leave with an order in one request; none when it leaves alone."""
     group = order.group
-    if group is None or group.keeper or order.replaces_id is not None:
-        return []
-    if not settings.NATIVE_GROUPS:
+    if not settings.NATIVE_GROUPS or group is None or group.keeper or order.replaces_id is not None:
         return []
     rows = group.orders.exclude(pk=order.pk).order_by("pk")
     others = [one for one in rows if one.state not in FINAL]

@@ -22,6 +22,7 @@ from trading.brokers.protocol import BrokerError, OutcomeUnknownError, VenueAcco
 from trading.execution import hearing, opening, sending, services
 from trading.execution.differences import Difference, Holding, Side, Weight, compare, weigh
 from trading.execution.lease import fenced
+from trading.execution.opening import SOURCE
 from trading.execution.session import Session
 from trading.execution.states import EXECUTION, Standing
 from trading.ledger import selectors
@@ -35,7 +36,6 @@ from trading.orders.venue import Event
 from trading.scopes import underlying
 
 log = structlog.get_logger(__name__)
-SOURCE: Final = "reconcile"
 BEFORE: Final = dt.timedelta(days=1)
 OVERLAP: Final = dt.timedelta(minutes=10)
 TOUCHED: Final = dt.timedelta(seconds=5)
@@ -166,13 +166,14 @@ def _missing(session: Session, told: Pass, names: set[str], not_again: frozenset
 def _walk(session: Session, told: Pass, not_again: frozenset[str]) -> None:
     """Listen and compare, until the same is seen twice, once of them with the whole day told."""
     before: list[Difference] | None = None
-    whole, start = not session.compared, since(session)
-    if not whole:
-        start = since(session, OVERLAP)
+    whole = not session.compared
+    start = since(session, BEFORE if whole else OVERLAP)
     for look in range(LOOKS):
         if look:
             session.clock.sleep(BETWEEN_S)
-            start = session.clock.now() - OVERLAP if whole else since(session)
+            start = since(session)
+            if whole:  # told a moment ago; nothing from before this house knew the account
+                start = max(start, session.clock.now() - OVERLAP)
             whole = True
         listen_again(session, told, not_again, start)
         touched = _touched(session) - not_again

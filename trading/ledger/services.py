@@ -58,8 +58,10 @@ def open_account(
     method: str = Account.Method.FIFO,
     credit: Decimal = ZERO,
 ) -> Account:
-    """Open an account with empty books and return it."""
+    """Open an account with empty books and return it; LedgerError when its name is used."""
     book.fits("credit", credit)
+    if Account.objects.filter(owner=owner, name=name).exists():
+        raise LedgerError("name", f"You have an account {name!r} already; give another name.")
     account = Account.objects.create(
         owner=owner, name=name, mode=mode, broker=broker, currency=currency, method=method,
         credit=credit,

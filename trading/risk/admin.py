@@ -6,9 +6,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from trading.actors import operator
 from trading.ledger.book import plain
 from trading.models import LimitSetting
 from trading.risk import limits, services
@@ -84,21 +84,15 @@ class LimitSettingAdmin(admin.ModelAdmin[LimitSetting]):
 
     def save_model(self, request: HttpRequest, obj: LimitSetting, form: Any, change: bool) -> None:
         """Set it as the gate's own service does: audited, and told to whom it binds."""
-        services.set_scope_limit(obj.scope, obj.name, obj.value, actor=_actor(request))
-        obj.pk = _row(obj).get().pk
+        actor = operator(request.user.pk)
+        services.set_scope_limit(obj.scope, obj.name, obj.value, actor=actor)
+        # The service writes the row; the admin's own history asks for its number.
+        obj.pk = LimitSetting.objects.get(kind=obj.kind, target=obj.target, name=obj.name).pk
 
     def delete_model(self, request: HttpRequest, obj: LimitSetting) -> None:
         """Lift it."""
-        services.lift_scope_limit(obj.scope, obj.name, actor=_actor(request))
-
-
-def _row(one: LimitSetting) -> QuerySet[LimitSetting]:
-    return LimitSetting.objects.filter(kind=one.kind, target=one.target, name=one.name)
+        services.lift_scope_limit(obj.scope, obj.name, actor=operator(request.user.pk))
 
 
 def _is_owners(one: LimitSetting | None) -> bool:
     return one is not None and one.kind == "account"
-
-
-def _actor(request: HttpRequest) -> str:
-    return f"operator {request.user.pk}"

@@ -74,8 +74,6 @@ def open_paper_account(
         raise PaperLimitError(
             "name", f"Your plan carries {most.paper_accounts} paper accounts, and all are open."
         )
-    if Account.objects.filter(owner=owner, name=name).exists():
-        raise LedgerError("name", f"You have an account {name!r} already; give another name.")
     chosen = markets.choose(owner, market)
     account = ledger.open_account(owner, name=name, method=method)
     replayed = chosen.market == PaperAccount.Market.REPLAY

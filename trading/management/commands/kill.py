@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from trading.actors import operator
 from trading.execution import by_hand
 from trading.scopes import EVERYTHING, KINDS, Scope, named
 from trading.switches import press
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--clear", action="store_true", help="let pass again; reconciles first")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        actor = f"operator {getpass.getuser()}"
+        actor = operator(getpass.getuser())
         scopes = [_scope(one) for one in options["scope"] or []] or [EVERYTHING]
         reason = options["reason"].strip()
         if options["clear"] and not reason:
