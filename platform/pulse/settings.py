@@ -409,7 +409,6 @@ if not PRODUCTION and STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_")):
 
 # --- trading ------------------------------------------------------------------------------------
 LIVE_TRADING = env.bool("PULSE_LIVE_TRADING", default=False)  # real money; off until turned on
-NATIVE_GROUPS = env.bool("PULSE_NATIVE_GROUPS", default=False)  # brackets and OCO at the broker
 LEGACY_PDT_BROKERS = env.list("PULSE_LEGACY_PDT_BROKERS", default=[])  # that count day trades still
 
 # --- logging ----------------------------------------------------------------------------------

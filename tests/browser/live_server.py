@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,9 @@ class ScriptedServer:
 
     @staticmethod
     async def _say(socket: ServerConnection, message: dict[str, Any]) -> None:
-        await socket.send(json.dumps(message))
+        """Whoever left in this moment hears nothing: it asks again when it is back."""
+        with suppress(ConnectionClosed):
+            await socket.send(json.dumps(message))
 
     def event(self, name: str, seq: int) -> dict[str, Any]:
         return {
@@ -157,7 +160,7 @@ class ScriptedServer:
             rows = self.rows.setdefault(name, [])
             for _ in range(count):
                 rows.append(f"k{len(rows) + 1}")
-                for socket in self.sockets if not lose else ():
+                for socket in tuple(self.sockets) if not lose else ():
                     if name in self.subscribed[socket]:
                         await self._say(socket, self.event(name, len(rows)))
 
@@ -165,14 +168,14 @@ class ScriptedServer:
 
     def beat(self) -> None:
         async def work() -> None:
-            for socket in self.sockets:
+            for socket in tuple(self.sockets):
                 await self._say(socket, self.heads(socket))
 
         self._do(work())
 
     def say(self, message: dict[str, Any]) -> None:
         async def work() -> None:
-            for socket in self.sockets:
+            for socket in tuple(self.sockets):
                 await self._say(socket, message)
 
         self._do(work())

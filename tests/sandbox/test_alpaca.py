@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -255,6 +256,19 @@ def test_day_orders_end_with_the_day_and_wait_for_the_morning(venue, client):
     assert late.status == "accepted"
     venue.advance(17 * 3600)
     assert client.get_order_by_id(late.id).status == "filled"
+
+
+def test_a_close_before_it_began_ends_no_order(venue):
+    """Started in the evening, it must not end the day orders that come in after that."""
+    evening = MORNING + dt.timedelta(hours=7)
+    with closing(Alpaca(start=evening, always=True, rate=0)) as late:
+        late.venue.prices.set("SPY", Decimal("499.99"), Decimal("500.01"))
+        client = TradingClient(late.key, late.secret, url_override=late.address)
+        kept = client.submit_order(buy(limit=400))
+        late.tick()
+        assert client.get_order_by_id(kept.id).status == "new"
+        late.advance(24 * 3600)
+        assert client.get_order_by_id(kept.id).status == "expired"
 
 
 def test_the_rest_of_the_routes_answer(client):

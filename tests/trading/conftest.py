@@ -28,11 +28,6 @@ def by(external_id: str, name: str = "test") -> Source:
     return Source(name, external_id, NOON)
 
 
-@pytest.fixture(autouse=True)
-def _native_groups(settings) -> None:
-    settings.NATIVE_GROUPS = True
-
-
 @pytest.fixture
 def ana(db) -> User:
     return User.objects.create_user("ana@trading.example", plan="pro")

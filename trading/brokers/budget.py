@@ -1,6 +1,7 @@
 """How many requests a broker may be sent: a window of our own, and what its headers say.
 
-Who can wait leaves a share to what must not: orders to reading, both to cancels.
+Who can wait leaves a share to what must not: orders to reading, both to cancels. What a process
+before this one used is told by the headers of the first answer.
 """
 
 from __future__ import annotations
@@ -24,13 +25,16 @@ class Budget:
     Parameters
     ----------
     most : int
-        Requests in any 60 seconds.
+        Requests in any 60 seconds that are used: others of the owner may use the key too.
+    hard : int
+        What the broker allows, for what must not wait; `most` when it is 0.
     clock : callable
         Seconds since the epoch.
     """
 
-    def __init__(self, most: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, most: int, *, hard: int = 0, clock: Callable[[], float] = time.time) -> None:
         self._most = most
+        self._hard = max(most, hard)
         self._clock = clock
         self._lock = threading.Lock()
         self._sent: deque[float] = deque()
@@ -39,8 +43,10 @@ class Budget:
         self._shut_until = 0.0
         self._refusals = 0
 
-    def take(self, spare: int) -> None:
+    def take(self, spare: int = 0, *, urgent: bool = False) -> None:
         """Count a request that is about to be sent and leaves `spare` to others.
+
+        What is urgent may use all that the broker allows.
 
         Raises
         ------
@@ -51,20 +57,20 @@ class Budget:
             now = self._clock()
             while self._sent and self._sent[0] <= now - WINDOW_S:
                 self._sent.popleft()
-            until = self._until(now, spare)
+            until = self._until(now, spare, self._hard if urgent else self._most)
             if until > now:
                 raise NotTakenError("The broker's rate is used up.", _instant(until))
             self._sent.append(now)
             if self._left is not None:
                 self._left -= 1
 
-    def _until(self, now: float, spare: int) -> float:
+    def _until(self, now: float, spare: int, most: int) -> float:
         """Return when there is room; now or earlier when there is."""
         if now < self._shut_until:
             return self._shut_until
         if self._left is not None and now < self._reset and self._left <= spare:
             return self._reset
-        room = self._most - spare
+        room = most - spare
         if room <= 0:
             return now + WINDOW_S
         if len(self._sent) >= room:

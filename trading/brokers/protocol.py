@@ -140,7 +140,6 @@ class Abilities:
     native_groups: dict[str, NativeGroups] = field(default_factory=dict)
     """Groups that the broker keeps itself, by asset; the others are this house's own."""
     fractions: frozenset[str] = frozenset()
-    requests_a_minute: int = 0
     streams: bool = False
 
 

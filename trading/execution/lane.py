@@ -25,7 +25,6 @@ from trading.execution import (
     services,
 )
 from trading.execution.lease import LostLeaseError, fenced
-from trading.execution.pace import MINUTE_S
 from trading.execution.session import Session
 from trading.execution.states import EXECUTION, Standing
 from trading.models import AccountState, ClientOrderId, Order
@@ -37,7 +36,6 @@ RECONCILE_S: Final = 60.0
 AGAIN_S: Final = 5.5
 """After a pass that skipped what was touched, or that failed."""
 POLL_S: Final = 1.0
-POLL_SHARE: Final = 0.3
 POLL_OVERLAP: Final = dt.timedelta(seconds=30)
 SENDS: Final = 20
 """Orders that one turn sends at most, so that news are heard in between."""
@@ -216,9 +214,7 @@ class Lane:
         if outlet.broker.abilities.streams or not self._has_open():
             self._poll_due = now + POLL_S
             return
-        usual = outlet.usual_a_minute
-        wait = 2 * MINUTE_S / (usual * POLL_SHARE) if usual else 0.0
-        self._poll_due = now + max(POLL_S, wait)
+        self._poll_due = now + POLL_S
         start = self._polled or reconcile.since(session)
         began = session.clock.now()
         try:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from django.conf import settings
-
 from trading.brokers.symbols import asset_of
 from trading.execution.session import Session
 from trading.models import Order, OrderGroup
@@ -30,7 +28,7 @@ def kept(order: Order) -> bool:
 def followers(session: Session, order: Order, intent: Intent) -> list[Order]:
     """Return the exits that leave with an order in one request; none when it leaves alone."""
     group = order.group
-    if not settings.NATIVE_GROUPS or group is None or group.keeper or order.replaces_id is not None:
+    if group is None or group.keeper or order.replaces_id is not None:
         return []
     rows = group.orders.exclude(pk=order.pk).order_by("pk")
     others = [one for one in rows if one.state not in FINAL]

@@ -23,7 +23,7 @@ from trading.brokers.protocol import (
 )
 from trading.execution.clock import Clock
 from trading.execution.lease import Lease
-from trading.execution.pace import Budget, Pace, RunawayError
+from trading.execution.pace import Pace, RunawayError
 from trading.orders.venue import Event
 from trading.scopes import Scope
 
@@ -31,7 +31,6 @@ CALL_S: Final = 10.0
 """A broker's call ends within this; a lease that ends sooner lets nothing out any more."""
 REFUSALS: Final = 5
 """Refusals by the broker, one after the other, from which the account halts."""
-URGENT_WAIT_S: Final = 1.0
 
 Guard = Callable[[Iterable[Scope]], str]
 """Returns in words what stops some scopes, empty when nothing does; never raises."""
@@ -64,7 +63,6 @@ class Outlet:
         self.left, self.refused_in_a_row, self.tripped = 0, 0, ""
         self._clock, self._guards = clock, guards
         self._pace = pace or Pace()
-        self._budget = Budget(broker.abilities.requests_a_minute, clock.monotonic())
         self._names: set[str] = set()
         self._lock = threading.Lock()
 
@@ -72,13 +70,8 @@ class Outlet:
         """Return one that lets out again, with everything counted so far but the refusals."""
         after = Outlet(self.broker, self.lease, self._clock, self._guards)
         after.left, after._names = self.left, self._names
-        after._pace, after._budget = self._pace, self._budget
+        after._pace = self._pace
         return after
-
-    @property
-    def usual_a_minute(self) -> int:
-        """Requests a minute that are not kept for cancels; 0 when the broker does not count."""
-        return self._budget.usual
 
     @property
     def name(self) -> str:
@@ -124,7 +117,6 @@ class Outlet:
             except RunawayError as error:
                 self.trip(str(error))
                 raise
-            wait = wait or self._budget.take(now)
             if wait > 0:
                 after = self._clock.now() + dt.timedelta(seconds=wait)
                 raise HeldBackError(f"the rate is used up for {wait:.1f} s", after)
@@ -159,56 +151,38 @@ class Outlet:
 
     def cancel(self, client_order_id: str, venue_order_id: str) -> None:
         """Ask for a cancel; it waits for nothing here but the broker's own limit."""
-        self._pass(urgent=True)
         self.broker.cancel(client_order_id, venue_order_id)
 
     def cancel_all(self) -> int:
         """Ask for the cancel of everything; return of how many."""
-        self._pass(urgent=True)
         return self.broker.cancel_all()
 
     def find(self, client_order_id: str) -> VenueOrder | None:
         """Ask what became of an order."""
-        self._pass(urgent=True)
         return self.broker.find(client_order_id)
 
     def orders(
         self, since: dt.datetime, fills: Sequence[Event] | None = None
     ) -> Sequence[VenueOrder]:
         """Ask for orders; the fills since then where they are known."""
-        self._pass()
         return self.broker.orders(since, fills)
 
     def executions(self, since: dt.datetime) -> Sequence[Event]:
         """Ask for fills."""
-        self._pass()
         return self.broker.executions(since)
 
     def activities(self, since: dt.datetime) -> Sequence[Activity]:
         """Ask what happened without an order."""
-        self._pass()
         return self.broker.activities(since)
 
     def positions(self) -> Sequence[VenuePosition]:
         """Ask what is held."""
-        self._pass()
         return self.broker.positions()
 
     def account(self) -> VenueAccount:
         """Ask for the account."""
-        self._pass()
         return self.broker.account()
 
     def stream(self) -> Stream:
         """Open the stream of news."""
         return self.broker.stream()
-
-    def _pass(self, *, urgent: bool = False) -> None:
-        """Use one request; NotTakenError when the minute's are used up."""
-        wait = self._budget.take(self._clock.monotonic(), urgent=urgent)
-        if urgent and 0 < wait <= URGENT_WAIT_S:
-            self._clock.sleep(wait)
-            wait = self._budget.take(self._clock.monotonic(), urgent=True)
-        if wait > 0:
-            after = self._clock.now() + dt.timedelta(seconds=wait)
-            raise NotTakenError(f"the requests of this minute are used up for {wait:.1f} s", after)

@@ -1,4 +1,4 @@
-"""How fast orders may leave and how often a broker may be asked. Plain counting, no tables.
+"""How fast orders may leave. Plain counting, no tables.
 
 Windows slide: in no second and in no minute, wherever it begins, is there more than is allowed.
 """
@@ -13,10 +13,6 @@ ORDERS_A_SECOND: Final = 5
 ORDERS_A_MINUTE: Final = 120
 ATTEMPTS_A_SECOND: Final = 50
 """Tries to send, the ones put off as well, from which somebody runs away."""
-SHARE: Final = 0.75
-"""Of a broker's requests a minute that are used; others of the owner may use its key too."""
-RESERVED: Final = 0.2
-"""Of those, kept for cancels and for asking what became of an order."""
 MINUTE_S: Final = 60.0
 
 
@@ -86,36 +82,4 @@ class Pace:
             if wait <= 0:
                 for one in self._windows:
                     one.add(now)
-            return wait
-
-
-class Budget:
-    """Requests that a broker answers in a minute, with a share that cancels alone may use.
-
-    Parameters
-    ----------
-    a_minute : int
-        What the broker allows; 0 when it does not count.
-    now : float
-        Seconds of the clock. What a process before this one used is not known, so the first
-        minute begins with the usual share used.
-    """
-
-    def __init__(self, a_minute: int, now: float) -> None:
-        self.hard = a_minute
-        self.total = int(a_minute * SHARE)
-        self.usual = int(self.total * (1 - RESERVED))
-        self._window = Window(MINUTE_S, self.total)
-        self._lock = threading.Lock()
-        for _ in range(max(0, self.total - (self.hard - self.total))):
-            self._window.add(now)
-
-    def take(self, now: float, *, urgent: bool = False) -> float:
-        """Use one request and return 0, or return how long it has to wait."""
-        if self.hard == 0:
-            return 0.0
-        with self._lock:
-            wait = self._window.wait_s(now, self.hard if urgent else self.usual)
-            if wait <= 0:
-                self._window.add(now)
             return wait

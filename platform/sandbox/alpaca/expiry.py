@@ -25,6 +25,10 @@ class Expiries:
         self._refused: set[str] = set()
         self._waiting: list[tuple[str, dict[str, Any]]] = []
         self._done: set[tuple[dt.date, str]] = set()
+        hours = venue.clock.session(venue.clock.local().date())
+        if hours is not None and venue.clock.local() >= hours[1]:
+            # A close that was before it began ends nothing that comes after.
+            self._done.add((venue.clock.local().date(), "close"))
 
     def refuse(self, symbol: str) -> None:
         """Take a do-not-exercise instruction."""

@@ -31,7 +31,6 @@ ABILITIES: Final = Abilities(
         )
     },
     fractions=frozenset({"equity", "crypto"}),
-    requests_a_minute=200,
     streams=True,
 )
 

@@ -31,7 +31,9 @@ from trading.brokers.protocol import (
 from trading.orders.machine import lead_of
 from trading.orders.venue import Event
 
-MOST_A_MINUTE: Final = 150
+USED_A_MINUTE: Final = 150
+TAKEN_A_MINUTE: Final = 200
+"""Requests that are used, and that Alpaca takes: the rest is for cancels and for other users."""
 _PAGE: Final = 100
 _ORDERS_PAGE: Final = 500
 _MISSING: Final = frozenset({"40410000", "404"})
@@ -56,7 +58,7 @@ class Alpaca:
         self, credentials: Credentials, *, budget: Budget | None = None, whole_s: float = WHOLE_S
     ) -> None:
         self._credentials = credentials
-        self.budget = budget or Budget(MOST_A_MINUTE)
+        self.budget = budget or Budget(USED_A_MINUTE, hard=TAKEN_A_MINUTE)
         self._wire = Wire(credentials, self.budget, whole_s=whole_s)
         self._lock = threading.Lock()
         self._known: OrderedDict[str, Known] = OrderedDict()

@@ -103,10 +103,10 @@ class Wire:
 
     def delete(self, path: str) -> Any:
         """Ask for an end."""
-        return self._ask(lambda: self._client.delete(path), spare=0)
+        return self._ask(lambda: self._client.delete(path), urgent=True)
 
-    def _ask(self, ask: Callable[[], Any], *, spare: int) -> Any:
-        self._budget.take(spare)
+    def _ask(self, ask: Callable[[], Any], *, spare: int = 0, urgent: bool = False) -> Any:
+        self._budget.take(spare, urgent=urgent)
         try:
             return carried_out(ask, APIError, self._whole_s)
         except APIError as error:

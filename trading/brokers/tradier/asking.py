@@ -16,7 +16,6 @@ ABILITIES: Final = Abilities(
     kinds={"equity": _KINDS, "option": _KINDS},
     times={"equity": _TIMES, "option": _TIMES},
     packages=True,
-    requests_a_minute=120,
     streams=True,
 )
 _TAG: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")

@@ -29,8 +29,9 @@ from trading.orders.machine import News
 from trading.orders.venue import Event
 
 ORDERS_A_MINUTE: Final = 50
+ORDERS_TAKEN_A_MINUTE: Final = 60
 LOOKS_A_MINUTE: Final = 100
-"""Of 60 and 120 that Tradier answers, counted apart."""
+"""Of 120 that Tradier answers; what it is asked to do is counted apart."""
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 
 
@@ -52,8 +53,8 @@ class Tradier:
         self._credentials = credentials
         self._books = books
         self._wire = Wire(
-            credentials, trading or Budget(ORDERS_A_MINUTE), looking or Budget(LOOKS_A_MINUTE),
-            whole_s=whole_s,
+            credentials, trading or Budget(ORDERS_A_MINUTE, hard=ORDERS_TAKEN_A_MINUTE),
+            looking or Budget(LOOKS_A_MINUTE), whole_s=whole_s,
         )  # fmt: skip
         self._slices = Slices()
         self._at = f"/accounts/{credentials.key}"

@@ -50,7 +50,7 @@ class Wire:
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """Read; numbers are Decimal, as they were written."""
-        return self._ask("GET", path, self._reading, 0, params=dict(query or {}))
+        return self._ask("GET", path, self._reading, params=dict(query or {}))
 
     def post(self, path: str, form: Mapping[str, str]) -> Any:
         """Send a form."""
@@ -58,10 +58,13 @@ class Wire:
 
     def delete(self, path: str) -> Any:
         """Ask for an end."""
-        return self._ask("DELETE", path, self._trading, 0)
+        return self._ask("DELETE", path, self._trading, urgent=True)
 
-    def _ask(self, method: str, path: str, budget: Budget, spare: int, **more: Any) -> Any:
-        budget.take(spare)
+    def _ask(
+        self, method: str, path: str, budget: Budget, spare: int = 0, *, urgent: bool = False,
+        **more: Any,
+    ) -> Any:  # fmt: skip
+        budget.take(spare, urgent=urgent)
 
         def ask() -> Any:
             response = self._client.request(method, path, extensions={"trace": _trace}, **more)
