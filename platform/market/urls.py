@@ -1,11 +1,8 @@
 """Addresses of the market's pages."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
 from market import feed_views, views
-from market.converters import SymbolConverter
-
-register_converter(SymbolConverter, "symbol")
 
 app_name = "market"
 urlpatterns = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 from django.urls import resolve, reverse
 
@@ -11,6 +13,13 @@ from django.urls import resolve, reverse
 def test_every_symbol_has_its_pages(page, symbol):
     found = resolve(reverse(f"market:{page}", args=[symbol]))
     assert (found.url_name, found.kwargs) == (page, {"symbol": symbol})
+
+
+@pytest.mark.parametrize("symbol", ["SPY", "BTC/USD", "BTC%2FUSD"])
+@pytest.mark.parametrize("part", ["snapshot", "chain", "surface", "exposure", "bars", "vendor"])
+def test_every_symbol_is_asked_for_over_rest(symbol, part):
+    found = resolve(unquote(f"/api/v1/market/{symbol}/{part}"))
+    assert (found.url_name, found.kwargs) == (f"api-{part}", {"symbol": unquote(symbol)})
 
 
 def test_a_contract_is_not_taken_for_a_coin():

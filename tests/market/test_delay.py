@@ -127,15 +127,15 @@ def times(body: Any, found: list[str]) -> None:
 
 
 def test_the_walk_knows_every_route_of_the_market():
-    known = {match.route.replace("<symbol:symbol>", "<str:symbol>") for pattern, match in ROUTES
+    known = {match.route for pattern, match in ROUTES
              if getattr(pattern.callback, "__module__", "").startswith("market.")
              and not match.route.startswith("admin/")}  # fmt: skip
-    walked = {re.sub(r"\?.*", "", path).replace("TEST", "<str:symbol>").replace(OCC, "<str:occ>")
+    walked = {re.sub(r"\?.*", "", path).replace("TEST", "<symbol:symbol>").replace(OCC, "<str:occ>")
               .lstrip("/") for path in (*API, *PAGES)}  # fmt: skip
     apart = {"api/v1/market/", "api/v1/greeks", "feed/", "feed/start",
              "feed/<int:run_id>/<slug:command>"}  # fmt: skip
     homes = {f"{name}/" for name in ("exposure", "chain", "surface", "quality")}
-    assert {one.replace("<str:symbol>240412C00100000", "<str:occ>") for one in walked} == (
+    assert {one.replace("<symbol:symbol>240412C00100000", "<str:occ>") for one in walked} == (
         known - apart - homes
     )
 

@@ -19,7 +19,7 @@ import pytest
 from market.clock import SECOND, to_ns
 from tests.trading.desk import Desk, desk, latch, market, new_desk
 from tests.trading.feeds import FAULTS, Feed
-from tests.trading.sizes import size
+from tests.trading.sizes import seeds, told
 from trading.execution import market as sighted
 from trading.execution import quotes
 from trading.models import Order, OrderEvent
@@ -161,9 +161,9 @@ def recorded(new_desk, monkeypatch):
 
 @pytest.mark.slow
 def test_nothing_opens_blind_and_somebody_is_told(recorded):
-    count = size("PULSE_BLIND", 6)
-    posts = sum(len(recorded(seed).desk.venue.posts) for seed in range(count))
-    sys.stdout.write(f"seeds 0 to {count - 1}: {count} scenarios, {posts} orders, all seen\n")
+    run = seeds("PULSE_BLIND", 6)
+    posts = sum(len(recorded(seed).desk.venue.posts) for seed in run)
+    sys.stdout.write(f"{told(run)}: {len(run)} scenarios, {posts} orders, all seen\n")
 
 
 # --- bugs that must be found out -----------------------------------------------------------------

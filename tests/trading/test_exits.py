@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from tests.trading.desk import Desk, desk, latch, market, new_desk
-from tests.trading.sizes import size
+from tests.trading.sizes import seeds, told
 from trading.execution import exits
 from trading.execution.quotes import Quote
 from trading.execution.states import Standing
@@ -280,11 +280,11 @@ RACES = 2
 @pytest.mark.slow
 def test_no_two_exits_race_and_nothing_is_left_unprotected(new_desk, market):
     """G6."""
-    races = size("PULSE_OCO", RACES)
-    for seed in range(races):
+    run = seeds("PULSE_OCO", RACES)
+    for seed in run:
         race(new_desk(f"race {seed}", seed=seed), market, seed)
         market.clear()
-    sys.stdout.write(f"seeds 0 to {races - 1} of brackets held\n")
+    sys.stdout.write(f"{told(run)}: brackets held\n")
 
 
 BUGS = {

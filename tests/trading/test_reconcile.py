@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import sys
 from decimal import Decimal
 
 import pytest
 from django.test import Client
 
 from tests.trading.desk import Desk, desk, latch, market, new_desk, sent
+from tests.trading.sizes import seeds, told
 from trading.brokers.protocol import Activity, VenuePosition
 from trading.execution import differences as rules
 from trading.execution import hearing, services
@@ -417,9 +419,8 @@ def history(desk: Desk, seed: int, cut: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("mix", MIXES)
 def test_from_any_cut_the_books_come_to_what_the_venue_holds(new_desk, mix):
-    from tests.trading.sizes import size
-
-    for seed in range(size("PULSE_CUTS", CUTS) // len(MIXES)):
+    run = seeds("PULSE_CUTS", CUTS, len(MIXES))
+    for seed in run:
         desk = new_desk(f"{mix} {seed}", seed=seed).live()
         for name, value in MIXES[mix].items():
             setattr(desk.venue.faults, name, value)
@@ -433,6 +434,7 @@ def test_from_any_cut_the_books_come_to_what_the_venue_holds(new_desk, mix):
         before = rows()
         again(desk)
         assert rows() == before, f"{mix} {seed}: a second pass wrote rows"
+    sys.stdout.write(f"{told(run)} of {mix}: as at the venue, nothing written twice\n")
 
 
 # --- the rules alone ---------------------------------------------------------------------------

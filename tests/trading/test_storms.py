@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.trading.desk import Desk, desk, latch, market, new_desk, sent
-from tests.trading.sizes import size
+from tests.trading.sizes import seeds, told
 from trading.execution import lane, outlet, pace, reconcile, resolving, sending
 from trading.execution.outlet import Outlet
 from trading.execution.states import Standing
@@ -65,15 +65,13 @@ def patiently(desk: Desk) -> bool:
 @pytest.mark.slow
 def test_a_retry_never_makes_a_second_order(new_desk):
     """G4."""
-    storms = max(1, size("PULSE_SUBMITS", 25) // A_STORM)
+    run = seeds("PULSE_SUBMITS", A_STORM, A_STORM)
     posts = deaths = 0
-    for seed in range(storms):
+    for seed in run:
         desk = new_desk(f"storm {seed}", seed=seed)
         storm(desk)
         posts, deaths = posts + len(desk.venue.posts), deaths + desk.deaths
-    sys.stdout.write(
-        f"seeds 0 to {storms - 1}: {storms * A_STORM} intents, {posts} posts, {deaths} deaths\n"
-    )
+    sys.stdout.write(f"{told(run)}: {len(run) * A_STORM} intents, {posts} posts, {deaths} deaths\n")
 
 
 # --- bugs that must be found out -----------------------------------------------------------------
