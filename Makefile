@@ -63,8 +63,10 @@ SEED ?= 1
 KILLS ?= 250
 FILLS ?= 20000
 MINUTES ?= 300
-chaos: $(VENV)/.run
-	@$(BIN)/python -W ignore manage.py chaos --seed $(SEED) --kills $(KILLS) --fills $(FILLS) --minutes $(MINUTES) $(CHAOS)
+SIZE ?= 0
+# With GOAL=G6 that goal's large run instead of the kills
+chaos: $(if $(GOAL),$(VENV)/.dev,$(VENV)/.run)
+	@$(if $(GOAL),$(BIN)/python -m tests.trials.run $(GOAL) --seed $(SEED) --size $(SIZE),$(BIN)/python -W ignore manage.py chaos --seed $(SEED) --kills $(KILLS) --fills $(FILLS) --minutes $(MINUTES) $(CHAOS))
 
 # For example make mutants MUTANTS="--only trading/risk/rules --sample 200"
 mutants: $(VENV)/.dev

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
+import scipy  # loads `stats` when it is first used: half a second of every start
 from scipy.special import ndtr
-from scipy.stats import binom
 
 from quant.arrays import BoolArray, BoolLike, FloatArray, FloatLike, IntArray
 from quant.levels import pin_probability
@@ -99,7 +99,7 @@ def assigned_early(
         raise ValueError(f"share is {share}; give a number between 0 and 1")
     chance = np.where(due, share, 0.0)
     held = np.asarray(short, dtype=np.float64)
-    drawn = binom.ppf(np.asarray(uniform, dtype=np.float64), held, chance)
+    drawn = scipy.stats.binom.ppf(np.asarray(uniform, dtype=np.float64), held, chance)
     found: IntArray = np.clip(drawn, 0.0, held).astype(np.int64)
     return found
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+import scipy  # loads `optimize` when it is first used, for starts are to be quick
 
 from quant.arrays import BoolLike, FloatArray, FloatLike, IntArray
 from quant.margin_types import (
@@ -362,7 +362,7 @@ def _straddles(book: _Book, alone: Mapping[int, float]) -> list[tuple[int, int, 
     spare = np.asarray(book.need) - np.asarray(book.value)
     lesser = np.asarray(book.need)[calls][:, None] < np.asarray(book.need)[puts][None, :]
     saved = np.where(lesser, spare[calls][:, None], spare[puts][None, :])
-    rows, columns = linear_sum_assignment(saved, maximize=True)
+    rows, columns = scipy.optimize.linear_sum_assignment(saved, maximize=True)
     counts = Counter(zip(calls[rows].tolist(), puts[columns].tolist(), strict=True))
     return [(i, j, count * unit) for (i, j), count in counts.items()]
 

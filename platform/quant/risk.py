@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # loads `stats` when it is first used: half a second of every start
 from scipy.special import ndtri
-from scipy.stats import binom, qmc
 
 from quant import bsm
 from quant.arrays import BoolArray, BoolLike, FloatArray, FloatLike
@@ -189,8 +189,8 @@ def var_interval(
     """
     ordered = np.sort(np.asarray(losses, dtype=np.float64))
     each = 0.5 * (1.0 - confidence)
-    low = int(binom.ppf(each, ordered.size, level)) - 1
-    high = int(binom.ppf(1.0 - each, ordered.size, level))
+    low = int(scipy.stats.binom.ppf(each, ordered.size, level)) - 1
+    high = int(scipy.stats.binom.ppf(1.0 - each, ordered.size, level))
     below = float(ordered[low]) if low >= 0 else -np.inf
     return below, float(ordered[high]) if high < ordered.size else float("inf")
 
@@ -312,7 +312,7 @@ def _drawn(
     rng: np.random.Generator,
 ) -> Scenarios:
     """Return one scrambling's scenarios; forwards and mean volatility factors are kept."""
-    u = qmc.Sobol(2, scramble=True, rng=rng).random_base2(power)
+    u = scipy.stats.qmc.Sobol(2, scramble=True, rng=rng).random_base2(power)
     z = ndtri(np.clip(u, 1e-16, 1.0 - 1e-16))
     second = correlation * z[:, 0] + np.sqrt(1.0 - correlation**2) * z[:, 1]
     total = spot_vol * np.sqrt(horizon)

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from record import audit
 from record.audit import GENESIS, Link
 from record.models import AuditEntry
-from tests.trading.sizes import size
+from tests.trials.sizes import seeds, told
 
 pytestmark = pytest.mark.django_db
 CHAINS = ("accounts", "switches", "trading:1")
@@ -167,12 +167,12 @@ def tamper_with(seed: int, ways: tuple[Tamper, ...], noted: Noted) -> str:
 def test_every_change_of_the_trail_is_found():
     written()
     ways = (*SHOWN_BY_ITSELF, *SHOWN_BY_WHAT_WAS_NOTED)
-    count = size("PULSE_TAMPERS", 30)
+    run = seeds("PULSE_TAMPERS", 30)
     noted = noted_now()
-    done = [tamper_with(seed, ways, noted) for seed in range(count)]
+    done = [tamper_with(seed, ways, noted) for seed in run]
     assert audit.verify().sound
     kinds = {name: done.count(name) for name in sorted(set(done))}
-    sys.stdout.write(f"seeds 0 to {count - 1}: {count} of {count} found, {kinds}\n")
+    sys.stdout.write(f"{told(run)}: {len(run)} of {len(run)} found, {kinds}\n")
     assert len(kinds) == len(ways)
 
 

@@ -19,7 +19,7 @@ import pytest
 from market.clock import SECOND, to_ns
 from tests.trading.desk import Desk, desk, latch, market, new_desk
 from tests.trading.feeds import FAULTS, Feed
-from tests.trading.sizes import seeds, told
+from tests.trials.sizes import seeds, told
 from trading.execution import market as sighted
 from trading.execution import quotes
 from trading.models import Order, OrderEvent

@@ -13,7 +13,7 @@ import pytest
 from django.db import transaction
 
 from tests.trading.desk import Desk, desk, latch, market, new_desk, sent
-from tests.trading.sizes import size
+from tests.trials.sizes import size
 from trading.execution import by_hand, heartbeats
 from trading.execution.clock import SystemClock
 from trading.execution.executor import Executor

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from tests.trading.desk import Desk, desk, latch, market, new_desk
-from tests.trading.sizes import seeds, told
+from tests.trials.sizes import seeds, told
 from trading.execution import exits
 from trading.execution.quotes import Quote
 from trading.execution.states import Standing

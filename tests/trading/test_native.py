@@ -10,7 +10,7 @@ import pytest
 
 from tests.trading.desk import Desk, desk, latch, market, new_desk
 from tests.trading.group_venue import GroupVenue
-from tests.trading.sizes import seeds
+from tests.trials.sizes import seeds
 from trading.brokers.protocol import RejectedError
 from trading.execution import by_hand, homing, native
 from trading.execution.quotes import Quote
@@ -454,7 +454,7 @@ def unprotected(desk: Desk, before: float) -> float:
 @pytest.mark.slow
 def test_no_group_is_there_twice_and_nothing_is_left_unprotected(new_desk, market):
     """G6, where the broker keeps the group."""
-    for seed in seeds("PULSE_OCO", 2):
+    for seed in seeds("PULSE_GROUPS", 2):
         race(new_desk(f"race {seed}", seed=seed, at=GroupVenue), market, seed)
         market.clear()
 

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from tests.trading.desk import Desk, desk, latch, market, new_desk, sent
-from tests.trading.sizes import seeds, told
+from tests.trials.sizes import seeds, told
 from trading.brokers.protocol import Activity, VenuePosition
 from trading.execution import differences as rules
 from trading.execution import hearing, services

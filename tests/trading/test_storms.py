@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.trading.desk import Desk, desk, latch, market, new_desk, sent
-from tests.trading.sizes import seeds, told
+from tests.trials.sizes import seeds, told
 from trading.execution import lane, outlet, pace, reconcile, resolving, sending
 from trading.execution.outlet import Outlet
 from trading.execution.states import Standing

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from record import audit
 from tests.trading.desk import Desk, desk, latch, market, new_desk
-from tests.trading.sizes import size
+from tests.trials.sizes import seeds, told
 from trading.brokers.protocol import Activity
 from trading.execution import services as standing
 from trading.execution.states import Standing
@@ -233,14 +233,13 @@ def played(desk: Desk, seed: int, acts: int) -> Desk:
 
 
 def test_every_change_is_in_the_trail(witness, new_desk):
-    acts, told = size("PULSE_TRAIL", 60), 0
-    for seed in range(max(1, acts // 60)):
+    run = seeds("PULSE_TRAIL", 60, 60)
+    for seed in run:
         played(new_desk(f"trail {seed}", seed=seed, cash="1000000"), seed, 60)
-        told = seed
     assert missing() == []
     assert audit.verify().sound
     counts = seen()
-    sys.stdout.write(f"seeds 0 to {told}: changes {counts}, none missing\n")
+    sys.stdout.write(f"{told(run)}: changes {counts}, none missing\n")
     assert set(counts) == set(WATCHED)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ import httpx
 from django.db import DatabaseError, InterfaceError, connection
 
 from market.models import FeedRun, Instrument
+from pulse.revision import revision
 from pulse.supervisor import Child, free_port
 from record import audit
 from trading.audit import differences as audited
@@ -372,20 +372,6 @@ def _unkept(driver: Driver) -> list[str]:
         for key, order in driver.answered.items()
         if there.get(intent_id_of(key)) != order
     ]
-
-
-def revision(root: Path) -> str:
-    """Return the commit that runs, with a plus where files differ from it."""
-
-    def git(*words: str) -> str:
-        told = subprocess.run(  # noqa: S603 - our own words
-            ("git", "-C", str(root), *words),  # noqa: S607 - whichever git is there
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return told.stdout.strip()
-
-    found = git("rev-parse", "--short=12", "HEAD") or "unknown"
-    return found + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
 
 
 def lines(report: Report) -> list[str]:

@@ -27,7 +27,7 @@ from tests.trading.brokers.benches import (
 from tests.trading.brokers.desk import Desk, Hasty, agree, want
 from tests.trading.brokers.paper_bench import PaperBench
 from tests.trading.paper.conftest import paper, tape
-from tests.trading.sizes import size
+from tests.trials.sizes import size
 from trading.brokers.protocol import (
     Broker,
     BrokerError,

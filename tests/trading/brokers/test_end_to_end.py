@@ -19,7 +19,7 @@ from sandbox.alpaca.server import Alpaca
 from sandbox.tradier.server import Tradier
 from tests.trading.brokers.benches import AlpacaBench
 from tests.trading.desk import latch, market
-from tests.trading.sizes import size
+from tests.trials.sizes import size
 from trading.audit import differences
 from trading.brokers import connections
 from trading.execution import services

@@ -32,7 +32,7 @@ from trading.risk.rules import evaluate, first_refusal
 
 D = Decimal
 ORDERS = int(os.environ.get("PULSE_GATE_ORDERS", "2000"))
-SEED = int(os.environ.get("PULSE_GATE_SEED", "20261127"))
+SEED = int(os.environ.get("PULSE_SEED", "20261127"))
 SHAPES = {
     "long": [(600, True, 1)],
     "put": [(590, False, 1)],

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import binom
+import scipy  # loads `stats` when it is first used: half a second of every start
 
 from market import calendars, occ
 from market.clock import local_date, to_ns
@@ -180,7 +180,7 @@ def _assigned_at_a_pin(
         is_call=held.is_call, spot=settlement, strike=strike, quantity=held.quantity,
         sigma=NIGHT_VOLATILITY, years=_NIGHT_YEARS, half_width=strike * PIN_WIDTH,
     )  # fmt: skip
-    drawn = binom.ppf(uniform, short, float(risk.in_money))
+    drawn = scipy.stats.binom.ppf(uniform, short, float(risk.in_money))
     return int(np.clip(drawn, 0, short))
 
 
