@@ -16,6 +16,7 @@ from trading.risk.facts import (
     Asset,
     Counts,
     Day,
+    Event,
     Facts,
     Ground,
     Holding,
@@ -107,6 +108,37 @@ def given(legs: tuple[Leg, ...] | None = None, **more: Any) -> Facts:
         "day_trades": 0,
     }  # fmt: skip
     return Facts(**known | more)
+
+
+def closing(**more: Any) -> Facts:
+    """Leaving one long call that is held."""
+    legs = (leg(option(600), -1, closing=True, **more.pop("leg", {})),)
+    return given(legs, positions=(held(option(600), 1),), **more)
+
+
+def three(limit: Any, step: Any = 1) -> list[tuple[Any, str]]:
+    return [(limit - step, "pass"), (limit, "pass"), (limit + step, "refuse")]
+
+
+def event(kind: str, before_s: int) -> Facts:
+    when = NOW + dt.timedelta(seconds=before_s)
+    return given(ground={"events": (Event(kind, "Something", when),)})
+
+
+def lost(amount: int, **more: Any) -> Facts:
+    return given(day=Day(D(100_000), D(-amount), D(0)), limits={
+        "reduce_loss": D("0.02"), "halt_loss": D("0.03")}, **more)  # fmt: skip
+
+
+def priced(price: str, *, bid: str = "4.80", ask: str = "5.20", ratio: int = 1) -> Facts:
+    market = quote(bid=D(bid), ask=D(ask))
+    return given((leg(option(600), ratio, quote=market),), price=D(price))
+
+
+def short_share(cash: str, **more: Any) -> Facts:
+    """Selling one share for 600 that is not held, on paper with credit."""
+    known = {"credit": D(100_000), "account": {"broker": "paper"}} | more
+    return given((leg(SHARE, -1),), price=D(600), cash=D(cash), **known)
 
 
 def said(facts: Facts, name: str) -> Any:

@@ -14,37 +14,31 @@ from quant.account_classes import account_class
 from tests.trading.risk.built import (
     CLOSE,
     NAMES,
-    NOW,
     OPEN,
     OWN,
-    SHARE,
     TODAY,
+    closing,
+    event,
     given,
     held,
     leg,
+    lost,
     option,
+    priced,
     quote,
     refused_by,
     said,
+    short_share,
+    three,
 )
 from trading.risk import limits
-from trading.risk.facts import Day, Event, Facts, Sensitivity
+from trading.risk.facts import Day, Facts, Sensitivity
 from trading.risk.limits import LimitError
 from trading.risk.rules import RULES, evaluate
 
 D = Decimal
 SECOND = dt.timedelta(seconds=1)
 Case = tuple[str, Callable[[Any], Facts], list[tuple[Any, str]]]
-
-
-def closing(**more: Any) -> Facts:
-    """Leaving one long call that is held."""
-    legs = (leg(option(600), -1, closing=True, **more.pop("leg", {})),)
-    return given(legs, positions=(held(option(600), 1),), **more)
-
-
-def three(limit: Any, step: Any = 1) -> list[tuple[Any, str]]:
-    return [(limit - step, "pass"), (limit, "pass"), (limit + step, "refuse")]
 
 
 def sizes(number: int) -> Facts:
@@ -80,22 +74,12 @@ def expiring(clock: dt.datetime, close: dt.datetime = CLOSE) -> Facts:
     return given(legs, ground={"now": clock, "session": (OPEN, close)})
 
 
-def event(kind: str, before_s: int) -> Facts:
-    when = NOW + dt.timedelta(seconds=before_s)
-    return given(ground={"events": (Event(kind, "Something", when),)})
-
-
 def aged(seconds: float) -> Facts:
     return given((leg(option(600), quote=quote(age=seconds)),))
 
 
 def wide(ask: str, mid_bid: str) -> Facts:
     return given((leg(option(600), quote=quote(bid=D(mid_bid), ask=D(ask))),))
-
-
-def priced(price: str, *, bid: str = "4.80", ask: str = "5.20", ratio: int = 1) -> Facts:
-    market = quote(bid=D(bid), ask=D(ask))
-    return given((leg(option(600), ratio, quote=market),), price=D(price))
 
 
 def deep(price: str) -> Facts:
@@ -108,12 +92,6 @@ def cash_put(cash: str, **more: Any) -> Facts:
     """Selling one put of 50 for 0.05."""
     legs = (leg(option(50, call=False), -1, quote=quote("0.05")),)
     return given(legs, price=D("0.05"), cash=D(cash), **more)
-
-
-def short_share(cash: str, **more: Any) -> Facts:
-    """Selling one share for 600 that is not held, on paper with credit."""
-    known = {"credit": D(100_000), "account": {"broker": "paper"}} | more
-    return given((leg(SHARE, -1),), price=D(600), cash=D(cash), **known)
 
 
 def loss_of(mid: str, **shares: str) -> Facts:
@@ -138,11 +116,6 @@ def counted(name: str, **more: D) -> Callable[[int], Facts]:
 
 def automatic(**counts: Any) -> Facts:
     return given(counts=counts, intent={"origin": "bot:7"})
-
-
-def lost(amount: int, **more: Any) -> Facts:
-    return given(day=Day(D(100_000), D(-amount), D(0)), limits={
-        "reduce_loss": D("0.02"), "halt_loss": D("0.03")}, **more)  # fmt: skip
 
 
 def fallen(share: str) -> Facts:

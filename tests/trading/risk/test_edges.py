@@ -13,17 +13,22 @@ from tests.trading.risk.built import (
     NAMES,
     SHARE,
     TODAY,
+    closing,
+    event,
     given,
     ground,
     held,
     leg,
+    lost,
     option,
     outcome,
+    priced,
     quote,
     refused_by,
     said,
+    short_share,
+    three,
 )
-from tests.trading.risk.test_boundaries import closing, event, lost, priced, short_share, three
 from trading.risk import rules
 from trading.risk.facts import Asset, Day, Filling, Instrument, Pending, Sensitivity, Stop
 from trading.risk.findings import refused

@@ -11,6 +11,7 @@ from tests.trading.risk.built import (
     FAR,
     SHARE,
     TODAY,
+    closing,
     given,
     ground,
     held,
@@ -25,11 +26,6 @@ from trading.risk.facts import Asset, Filling, Instrument, Pending, Stop
 from trading.risk.rules import evaluate
 
 D = Decimal
-
-
-def closing(**more):
-    legs = (leg(option(600), -1, closing=True),)
-    return given(legs, positions=(held(option(600), 1),), **more)
 
 
 @pytest.mark.parametrize(
