@@ -44,3 +44,20 @@ def test_every_queue_has_a_worker_and_every_secret_must_be_given():
     assert served == {queue.name for queue in app.conf.task_queues}
     for name in NEEDED:
         assert f"${{{name}:?" in text
+
+
+def test_the_containers_get_every_other_setting_from_the_file():
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    for name, service in services.items():
+        if name not in ("db", "redis"):
+            assert service["env_file"] == [{"path": ".env", "required": False}], name
+
+
+def test_every_command_is_one_of_ours():
+    from django.core.management import get_commands, load_command_class
+
+    for service in yaml.safe_load(COMPOSE.read_text())["services"].values():
+        words = service.get("command", [])
+        if words[:2] == ["python", "manage.py"]:
+            command = load_command_class(get_commands()[words[2]], words[2])
+            command.create_parser("manage.py", words[2]).parse_args(words[3:])
