@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -17,6 +18,9 @@ from trading.brokers.protocol import NotTakenError, OutcomeUnknownError
 CONNECT_S: Final = 3.0
 READ_S: Final = 7.0
 WHOLE_S: Final = 9.0
+TRIES: Final = 3
+AGAIN_S: Final = 1.0
+"""After this long a question that failed is not asked again: each call ends within ten seconds."""
 
 
 class Attempt:
@@ -86,6 +90,22 @@ def _lost(attempt: Attempt, why: str) -> Exception:
     if attempt.left:
         return OutcomeUnknownError(f"Sent, and then: {why}.")
     return NotTakenError(f"The broker was not reached: {why}.")
+
+
+def asked_again(read: Callable[[], Any]) -> Any:
+    """Return what a question brings, which may be asked again: it changes nothing.
+
+    One that failed at once is asked twice more, for a list of many pages would never be read to
+    its end else. One that took long is not, nor one for which the rate has no room.
+    """
+    until = time.monotonic() + AGAIN_S
+    for _ in range(TRIES - 1):
+        try:
+            return read()
+        except (NotTakenError, OutcomeUnknownError) as error:
+            if getattr(error, "after", None) is not None or time.monotonic() > until:
+                raise
+    return read()
 
 
 def whole(text: str | None) -> int | None:

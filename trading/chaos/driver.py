@@ -48,7 +48,7 @@ RESTS: Final = 0.08
 PATIENCE_S: Final = 25.0
 """After which an open order is cancelled."""
 MOST_OPEN: Final = 8
-MOST_COINS: Final = 30
+MOST_COINS: Final = 60
 """Coins that one order is for at most: several times what is offered at once."""
 TRIES: Final = 6
 """How often a position is tried to be closed; an option may have ended meanwhile."""

@@ -283,7 +283,7 @@ class Run:
         while time.monotonic() < until:
             self.stack.tend()
             left = self._left()
-            if left is not None and not left and not self.stack.away and self._all_served():
+            if left is not None and not left and not self.stack.away and not self._unserved():
                 return
             if left and not self.stack.away and time.monotonic() - asked > AGAIN_S:
                 asked = time.monotonic()
@@ -291,7 +291,8 @@ class Run:
             time.sleep(POLL_S)
         self.wrong.append(
             f"not settled after {SETTLE_S:.0f} s: {len(self._left() or [])} orders open, "
-            f"away: {', '.join(self.stack.away) or 'none'}"
+            f"away: {', '.join(self.stack.away) or 'none'}, "
+            f"not served: {', '.join(map(str, self._unserved())) or 'none'}"
         )
 
     def _left(self) -> list[tuple[int, int]] | None:
@@ -309,9 +310,11 @@ class Run:
             if not by_account[account_id].cancel(order):
                 return  # the web does not answer: it is asked again later
 
-    def _all_served(self) -> bool:
-        halted = (Standing.HALTED, Standing.LIVE, Standing.REDUCING)
-        return all(state_of(one.account.pk).state in halted for one in self.people)
+    def _unserved(self) -> list[int]:
+        """Return the accounts that nobody has brought to a standing yet."""
+        stand = (Standing.HALTED, Standing.LIVE, Standing.REDUCING)
+        accounts = [one.account.pk for one in self.people]
+        return [one for one in accounts if state_of(one).state not in stand]
 
     # --- prove ----------------------------------------------------------------------------------
     def _prove(self) -> None:

@@ -13,11 +13,12 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, NamedTuple
 
 import redis
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import Count, Max, Q, Sum
 
 from trading.brokers import registry
 from trading.brokers.protocol import BrokerError
@@ -43,7 +44,18 @@ STREAM_FIRST_S: Final = 1.0
 STREAM_LONGEST_S: Final = 30.0
 CANCEL_ALL_AGAIN_S: Final = (0.0, 2.0, 12.0)
 """After a stop, for what was on its way to the broker meanwhile."""
-_WORK: Final = (State.PENDING.value, State.SUBMITTING.value, State.UNKNOWN.value)
+_WORK: Final = Q(state__in=(State.PENDING.value, State.SUBMITTING.value, State.UNKNOWN.value))
+_LEAVING: Final = Q(state=State.CANCEL_PENDING.value) & ~Q(venue_order_id="")
+_THERE: Final = ~Q(state=State.PENDING.value)
+
+
+class _Work(NamedTuple):
+    """What there is to do for an account: its newest order to send or to ask for, 0 for none; the
+    cancels to send, of which a change tells a new one; whether an order is at the broker."""
+
+    newest: int = 0
+    leaving: tuple[int, int, int] = (0, 0, 0)
+    there: bool = False
 
 
 def guards() -> tuple[Guard, ...]:
@@ -106,16 +118,12 @@ class Executor:
         if self.clock.monotonic() - self._taken_at >= TAKE_S:
             self._taken_at = self.clock.monotonic()
             self.take()
-        mine = list(self.lanes)
-        rows = Order.objects.filter(account_id__in=mine)
-        wanted = set(rows.filter(state__in=_WORK).values_list("account_id", flat=True).distinct())
-        canceling = rows.filter(state=State.CANCEL_PENDING.value).exclude(venue_order_id="")
-        for account_id in set(canceling.values_list("account_id", flat=True).distinct()):
-            self._submit(self._cancels, account_id, Lane.turn_cancels)
-        there = rows.filter(state__in=sorted(OPEN)).exclude(state=State.PENDING.value)
-        working = set(there.values_list("account_id", flat=True).distinct())
+        found = _work(self.lanes)
         for account_id, lane in list(self.lanes.items()):
-            if account_id in wanted or lane.due or (account_id in working and lane.poll_due):
+            work = found.get(account_id, _Work())
+            if any(work.leaving) and lane.wants_cancels(work.leaving):
+                self._submit(self._cancels, account_id, Lane.turn_cancels)
+            if lane.due or lane.wants(work.newest) or (work.there and lane.poll_due):
                 self._submit(self._pool, account_id, Lane.turn)
 
     def take(self) -> None:
@@ -278,6 +286,24 @@ class Executor:
                 wait = STREAM_FIRST_S
             lane.ended.wait(wait * random.uniform(0.5, 1.0))
             wait = min(wait * 2, STREAM_LONGEST_S)
+
+
+def _work(account_ids: Iterable[int]) -> dict[int, _Work]:
+    """Return what there is to do, of the accounts for which there is anything."""
+    rows = Order.objects.filter(account_id__in=list(account_ids), state__in=sorted(OPEN))
+    found = rows.values("account_id").annotate(
+        newest=Max("pk", filter=_WORK), there=Count("pk", filter=_THERE),
+        leaving=Count("pk", filter=_LEAVING), last=Max("pk", filter=_LEAVING),
+        asked=Sum("cancels", filter=_LEAVING),
+    )  # fmt: skip
+    return {
+        one["account_id"]: _Work(
+            one["newest"] or 0,
+            (one["leaving"], one["last"] or 0, one["asked"] or 0),
+            one["there"] > 0,
+        )
+        for one in found.order_by()
+    }
 
 
 def whole(session: Session) -> tuple[Scope, ...]:

@@ -36,6 +36,8 @@ RECONCILE_S: Final = 60.0
 AGAIN_S: Final = 5.5
 """After a pass that skipped what was touched, or that failed."""
 POLL_S: Final = 1.0
+REST_S: Final = sending.LOOK_AGAIN.total_seconds()
+"""Between two looks at orders that wait for something; a new one is looked at at once."""
 POLL_OVERLAP: Final = dt.timedelta(seconds=30)
 SENDS: Final = 20
 """Orders that one turn sends at most, so that news are heard in between."""
@@ -61,6 +63,9 @@ class Lane:
         self._polled: dt.datetime | None = None
         self._poll_due = 0.0
         self._halted = False
+        self._newest = self._seen = 0
+        self._rests_until = self._cancels_rest_until = 0.0
+        self._leaving: object = None
         # Without a stream the news are heard by asking, so they are never missed for long.
         if not session.outlet.broker.abilities.streams:
             session.listening = True
@@ -80,6 +85,21 @@ class Lane:
     def poll_due(self) -> bool:
         """Whether it is time to ask for news."""
         return self.session.clock.monotonic() >= self._poll_due
+
+    def wants(self, newest: int) -> bool:
+        """Whether orders are to be looked at, of which `newest` is the newest; 0 for none."""
+        self._newest = newest
+        if not newest:
+            return False
+        return newest > self._seen or self.session.clock.monotonic() >= self._rests_until
+
+    def wants_cancels(self, leaving: object) -> bool:
+        """Whether cancels are to be looked at: other ones than before, or some time later."""
+        now = self.session.clock.monotonic()
+        if leaving == self._leaving and now < self._cancels_rest_until:
+            return False
+        self._leaving, self._cancels_rest_until = leaving, now + REST_S
+        return True
 
     def queue(self, turn: object) -> bool:
         """Note that a turn is to be made; False when one of its kind waits or runs already."""
@@ -119,8 +139,13 @@ class Lane:
         """Do what is due; return whether anything was sent. LostLeaseError when it is not ours."""
         if not self.session.busy.acquire(blocking=False):
             return False
+        newest = self._newest
         try:
-            return self._turn()
+            sent = self._turn()
+            self._seen = newest
+            wait = self.session.outlet.wait_s() or REST_S
+            self._rests_until = self.session.clock.monotonic() + min(wait, REST_S) * (not sent)
+            return sent
         finally:
             self.session.busy.release()
 

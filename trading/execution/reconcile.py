@@ -1,16 +1,17 @@
 """The books are brought to what the broker says, before anything is sent and every minute.
 
-Orders, fills and activities are told again since a day before the newest clean pass by the first
-pass of a holder, and by any that finds a difference; else since some minutes before it, for a
-busy day has more pages than a broker's rate. What is booked already writes nothing, so a second
-pass writes no row. What then still differs is looked at twice. A rounding is booked with that
-reason; anything else stops the account until a person accepts it. A question that fails means
-that nothing is known, never that nothing is held.
+Orders, fills and activities are told again since some minutes before the newest clean pass; since
+a day before it where a difference is found, and once by a holder whose books were found to be the
+broker's. The gate does not wait for that day: a busy one has more pages than a broker's rate. What
+is booked already writes nothing, so a second pass writes no row. What then still differs is looked
+at twice. A rounding is booked with that reason; anything else stops the account until a person
+accepts it. A question that fails means that nothing is known, never that nothing is held.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -38,6 +39,8 @@ from trading.scopes import underlying
 log = structlog.get_logger(__name__)
 BEFORE: Final = dt.timedelta(days=1)
 OVERLAP: Final = dt.timedelta(minutes=10)
+DAY_AGAIN_S: Final = 600.0
+"""After a whole day that was not told to its end."""
 TOUCHED: Final = dt.timedelta(seconds=5)
 LOOKS: Final = 3
 BETWEEN_S: Final = 0.5
@@ -166,7 +169,10 @@ def _missing(session: Session, told: Pass, names: set[str], not_again: frozenset
 def _walk(session: Session, told: Pass, not_again: frozenset[str]) -> None:
     """Listen and compare, until the same is seen twice, once of them with the whole day told."""
     before: list[Difference] | None = None
-    whole = not session.compared
+    now = session.clock.monotonic()
+    whole = session.compared and now >= session.day_due
+    if whole:
+        session.day_due = now + DAY_AGAIN_S
     start = since(session, BEFORE if whole else OVERLAP)
     for look in range(LOOKS):
         if look:
@@ -180,6 +186,7 @@ def _walk(session: Session, told: Pass, not_again: frozenset[str]) -> None:
         theirs, account = _theirs(session)
         found = compare(_ours(session), theirs, touched)
         if not found or found == before:
+            session.day_due = math.inf if whole else session.day_due
             told.skipped |= touched
             _judge(session, told, found, account)
             return

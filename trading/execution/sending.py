@@ -80,9 +80,11 @@ def send_next(session: Session) -> bool:
 def _claim(session: Session) -> tuple[Attempt | None, bool]:
     """Begin an attempt of the first pending order that may leave; what leaves positions first."""
     now, ended = session.clock.now(), False
+    rows = Order.objects.filter(account_id=session.account_id, state=State.PENDING.value)
+    rows = rows.exclude(pk__in=session.waiting())
+    if not rows.exists():  # nothing is worth the account's lock
+        return None, False
     with fenced(session.lease) as account:
-        rows = Order.objects.filter(account=account, state=State.PENDING.value)
-        rows = rows.exclude(pk__in=session.waiting())
         found = list(rows.select_for_update(skip_locked=True).order_by("pk")[:_LOOKED_AT])
         standing = AccountState.objects.get(pk=account.pk).state
         wanted = [(order, exits.wanted(order)) for order in found]

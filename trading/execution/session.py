@@ -45,7 +45,9 @@ class Session:
     reconciled : bool
         Whether the books were compared since the news were last missed.
     compared : bool
-        Whether this holder has found the books to be the broker's, with a whole day told.
+        Whether this holder has found the books to be the broker's.
+    day_due : float
+        From when on the broker is to tell a whole day, by the clock that only rises.
     broken : list of str
         What could not be booked since the last reconciliation.
     """
@@ -61,6 +63,7 @@ class Session:
     listening: bool = False
     reconciled: bool = False
     compared: bool = False
+    day_due: float = 0.0
     partly: dict[int, float] = field(default_factory=dict)
     restless: dict[int, float] = field(default_factory=dict)
     home_at: float = 0.0

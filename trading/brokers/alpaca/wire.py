@@ -16,7 +16,15 @@ from requests.models import PreparedRequest, Response
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from trading.brokers.attempts import CONNECT_S, READ_S, WHOLE_S, carried_out, leaving, whole
+from trading.brokers.attempts import (
+    CONNECT_S,
+    READ_S,
+    WHOLE_S,
+    asked_again,
+    carried_out,
+    leaving,
+    whole,
+)
 from trading.brokers.budget import Budget
 from trading.brokers.credentials import Credentials
 from trading.brokers.protocol import NotTakenError, OutcomeUnknownError, RejectedError
@@ -91,7 +99,9 @@ class Wire:
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """Read. Numbers that the broker writes as text stay text."""
-        return self._ask(lambda: self._client.get(path, dict(query or {})), spare=FOR_ENDS)
+        return asked_again(
+            lambda: self._ask(lambda: self._client.get(path, dict(query or {})), spare=FOR_ENDS)
+        )
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send an order."""

@@ -9,7 +9,15 @@ from typing import Any, Final
 
 import httpx
 
-from trading.brokers.attempts import CONNECT_S, READ_S, WHOLE_S, carried_out, leaving, whole
+from trading.brokers.attempts import (
+    CONNECT_S,
+    READ_S,
+    WHOLE_S,
+    asked_again,
+    carried_out,
+    leaving,
+    whole,
+)
 from trading.brokers.budget import Budget
 from trading.brokers.credentials import Credentials
 from trading.brokers.protocol import NotTakenError, OutcomeUnknownError, RejectedError
@@ -50,7 +58,7 @@ class Wire:
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """Read; numbers are Decimal, as they were written."""
-        return self._ask("GET", path, self._reading, params=dict(query or {}))
+        return asked_again(lambda: self._ask("GET", path, self._reading, params=dict(query or {})))
 
     def post(self, path: str, form: Mapping[str, str]) -> Any:
         """Send a form."""
