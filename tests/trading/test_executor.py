@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from django.db import transaction
@@ -17,8 +18,10 @@ from tests.trials.sizes import size
 from trading.execution import by_hand, heartbeats
 from trading.execution.clock import SystemClock
 from trading.execution.executor import Executor
+from trading.execution.lane import Lane
 from trading.execution.outlet import HeldBackError
 from trading.execution.pace import RunawayError
+from trading.execution.quotes import Quote
 from trading.execution.states import Standing
 from trading.execution.watchdog import Watchdog
 from trading.models import AccountState, Heartbeat, Order
@@ -71,6 +74,27 @@ def test_the_process_takes_over_sends_hears_and_lets_go(desk: Desk, running: Exe
     eventually(lambda: not running.lanes)
     assert AccountState.objects.get().lease_until <= desk.venue.clock.now()
     desk.prove()
+
+
+@real
+@pytest.mark.slow
+def test_what_waits_is_looked_at_now_and_then_and_what_is_new_at_once(
+    desk: Desk, running: Executor, market, monkeypatch
+):
+    """An order that waits for a quote, as a stop does for its price, costs two looks a second."""
+    turns, turn = [], Lane.turn
+    monkeypatch.setattr(Lane, "turn", lambda lane: turns.append(1) or turn(lane))
+    eventually(lambda: desk.standing == Standing.LIVE)
+    market["SPY"] = Quote(Decimal("99.9"), Decimal("100.1"), 60.0)
+    desk.place("waits")
+    time.sleep(1.0)
+    turns.clear()
+    time.sleep(3.0)
+    assert 3 <= len(turns) <= 10
+    assert desk.order("waits").state == "pending"
+    market.clear()
+    desk.place("new")
+    eventually(lambda: desk.order("new").state == desk.order("waits").state == "accepted")
 
 
 @real
