@@ -290,17 +290,18 @@ def run_package(
             for row, (_, ratio) in zip(rows, legs, strict=True)
         ]
         reason = next((wrong for wrong in faults if wrong), None)
+        prices, there = [], []
+        for at, (row, (_, ratio)) in enumerate(zip(rows, legs, strict=True)):
+            if faults[at]:
+                continue
+            # A new price is a new level, whatever is wrong with the quotes of other legs.
+            touch, size = (row.ask, row.ask_size) if ratio > 0 else (row.bid, row.bid_size)
+            size = way.unknown_size if size is None else size
+            price, taken = had[at]
+            had[at] = (touch, min(taken, size) if price == touch else D(0))
+            there.append((size - had[at][1]) // abs(ratio))
+            prices.append(touch_moved(1 if ratio > 0 else -1, row, way.half_spreads, D(0), tick))
         if reason is None:
-            prices, there = [], []
-            for at, (row, (_, ratio)) in enumerate(zip(rows, legs, strict=True)):
-                touch, size = (row.ask, row.ask_size) if ratio > 0 else (row.bid, row.bid_size)
-                size = way.unknown_size if size is None else size
-                price, taken = had[at]
-                had[at] = (touch, min(taken, size) if price == touch else D(0))
-                there.append((size - had[at][1]) // abs(ratio))
-                prices.append(
-                    touch_moved(1 if ratio > 0 else -1, row, way.half_spreads, D(0), tick)
-                )
             net = sum(ratio * price for (_, ratio), price in zip(legs, prices, strict=True))
             if bound is None:
                 bound = net + max(way.collar_share * abs(net), way.collar_least)

@@ -383,6 +383,22 @@ def run_case(case):
     )
 
 
+def test_a_level_that_moved_away_is_new_though_another_leg_had_no_quote_then():
+    sold = [(D("1.00"), D(1)), (D("1.01"), D(0)), (D("1.00"), D(1))]
+    bought = [(D("0.50"), D("0.60")), (D("0.60"), D("0.60")), (D("0.50"), D("0.60"))]
+    case = {
+        "books": [
+            [slow.Row(at, bid, D("1.02"), size, D(0)) for at, (bid, size) in enumerate(sold, 1)],
+            [slow.Row(at, bid, ask, D(9), D(9)) for at, (bid, ask) in enumerate(bought, 1)],
+        ],
+        "legs": [(0, -1), (1, 1)], "units": 2, "limit": None, "force": "gtc", "whole": False,
+        "way": slow.Way(),
+    }  # fmt: skip
+    for legs in ([(0, -1), (1, 1)], [(1, 1), (0, -1)]):
+        given_so = case | {"legs": legs}
+        assert of_order(run_case(given_so), 0)[0] == slow.run_package(**given_so)[0] == "filled"
+
+
 @settings(max_examples=300, deadline=None)
 @given(case=package_cases())
 def test_packages_are_filled_as_the_slow_reference_fills_them(case):
