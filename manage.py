@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parent
 # These start the servers themselves or need none.
 WITHOUT_SERVERS = {
     "up", "help", "--help", "-h", "--version", "makemigrations", "collectstatic", "fetch_assets",
-    "spectacular", "startapp", "new_tool", "check_tools", "sandbox stripe", "chaos",
+    "spectacular", "startapp", "new_tool", "check_tools", "chaos",
+    "sandbox stripe", "sandbox alpaca", "sandbox tradier",
 }  # fmt: skip
 
 

@@ -14,6 +14,8 @@ import manage
     ("command", "starts"),
     [
         ("sandbox stripe", False),  # it stays on while `up` brings servers of its own
+        ("sandbox alpaca", False),
+        ("sandbox tradier", False),
         ("sandbox alerts", True),
         ("up", False),
         ("migrate", True),
