@@ -10,6 +10,7 @@ from quant.bsm import greeks
 from quant.chain import Chain
 from quant.exposure_types import (
     ALL_EXPIRED,
+    NO_CONTRACTS,
     NO_OPEN_INTEREST,
     NO_POSITIONS,
     NO_VOLATILITY,
@@ -73,6 +74,8 @@ def status_of(one: PerContract, held: FloatArray, sign: Sign) -> str:
     """Return "ok" or why nothing can be computed."""
     alive = one.years > 0.0
     owned = alive & np.isfinite(held) & (held != 0.0)
+    if not alive.size:
+        return NO_CONTRACTS
     if not alive.any():
         return ALL_EXPIRED
     if not owned.any():

@@ -164,6 +164,8 @@ def test_other_reasons_for_no_figures(chain_of, fixture_chain):
     assert run(fixture_chain, iv=np.full(10, np.nan)).levels.max_pain == 6000.0
     expired = chain_of(STRIKES, IS_CALL, minutes=0.0, open_interest=OPEN_INTEREST)
     assert run(expired).status == "all contracts expired"
+    none = chain_of(STRIKES[:0], IS_CALL[:0], open_interest=OPEN_INTEREST[:0])
+    assert run(none).status == "no options"
     flow = run(fixture_chain, sign="flow", positions=np.full(10, np.nan))
     assert flow.status == "no positions"
 

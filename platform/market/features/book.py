@@ -41,6 +41,7 @@ WHY_NO_PROFILE = {
     states.NO_OPEN_INTEREST: Missing.NO_OPEN_INTEREST,
     states.NO_VOLATILITY: Missing.NO_QUOTE,
     states.ALL_EXPIRED: Missing.NO_CHAIN,
+    states.NO_CONTRACTS: Missing.NO_CHAIN,
 }
 
 
