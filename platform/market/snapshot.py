@@ -26,6 +26,8 @@ CHAIN_COLUMNS: Final = ("bids", "asks", "bid_sizes", "ask_sizes", "open_interest
 file). Further columns that sources give: `last` (newest trade price up to the instant),
 `quote_age` (seconds since the older side of the quote was last seen).
 """
+SPOT_AGE: Final = "spot_age"
+"""Scalar of a recorded snapshot: seconds since the underlying's own quote was last seen."""
 EPOCH: Final = dt.date(1970, 1, 1)
 
 

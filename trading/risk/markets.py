@@ -25,7 +25,7 @@ from market.clock import SECOND, from_ns, local_date, to_ns
 from market.kept import Kept, newest_known
 from market.models import Event as Scheduled
 from market.models import FeedRun
-from market.snapshot import SnapshotData
+from market.snapshot import SPOT_AGE, SnapshotData
 from trading.brokers.paper import markets as venue
 from trading.models import Account, PaperAccount
 from trading.risk.facts import Asset, Event, Ground, Holding, Instrument, Option, Quote
@@ -174,9 +174,10 @@ def _seen(
         had = before.data.quoted()
         quoted = exact(data.quoted() / had) if had else None
     session = calendars.session(local_date(to_ns(now)))
+    age = None if late is None else late + data.scalar(SPOT_AGE, 0.0)
     ground = Ground(
         symbol, now, state,
-        Quote(exact(data.bid), exact(data.ask), late, exact(data.scalar("bid_size")),
+        Quote(exact(data.bid), exact(data.ask), age, exact(data.scalar("bid_size")),
               exact(data.scalar("ask_size"))),
         spot=exact(data.spot), chain_age=late,
         session=None if session is None else (session.open, session.close),

@@ -20,7 +20,7 @@ import numpy as np
 from market import calendars, occ
 from market.clock import MINUTE, NEW_YORK, SECOND, from_ns, to_ns
 from market.feed.source import STALE_SCALAR
-from market.snapshot import SnapshotData, make_layout
+from market.snapshot import SPOT_AGE, SnapshotData, make_layout
 from market.vendors.minutes import Minutes
 
 FRESH_S: Final = 5.0
@@ -207,7 +207,8 @@ class Book:
             columns["open_interest"] = held[order]
         return SnapshotData(
             symbol=self.symbol, source=self.source, time=at, known_at=at, bid=own.bid,
-            ask=own.ask, last=last, layout=layout, columns=columns, scalars=scalars,
+            ask=own.ask, last=last, layout=layout, columns=columns,
+            scalars={**scalars, SPOT_AGE: max(0.0, (at - own.at) / SECOND)},
         )  # fmt: skip
 
     def forget_expired(self, now: int) -> None:

@@ -11,7 +11,7 @@ from django.core import serializers
 from django.db import connection
 
 from accounts.models import User
-from market.clock import to_ns
+from market.clock import SECOND, to_ns
 from market.services import ensure_instrument
 from market.store import write_snapshots
 from market.vendors.book import Book, Quoted
@@ -247,16 +247,17 @@ def test_the_secret_is_in_no_log_no_table_and_no_answer(
     assert KEY not in everything_stored()
 
 
-def test_a_practice_account_sees_the_real_market(account):
-    """Not the simulator's: what was recorded of the symbol, and how old it is."""
+@pytest.mark.parametrize("old_s", [0, 4])
+def test_a_practice_account_sees_the_real_market(account, old_s):
+    """Not the simulator's: what was recorded of the symbol, and how old it was then already."""
     ensure_instrument("SPY", kind="equity")
     now = dt.datetime.now(dt.UTC)
     book = Book("SPY", "alpaca")
-    book.hear("SPY", Quoted(499.9, 500.1, 1, 1, to_ns(now)), to_ns(now))
+    book.hear("SPY", Quoted(499.9, 500.1, 1, 1, to_ns(now) - old_s * SECOND), to_ns(now))
     data = book.snapshot(to_ns(now))
     assert data is not None
     write_snapshots([data])
     seen = quotes.quote(account, "SPY")
     assert seen is not None
     assert (seen.bid, seen.ask) == (Decimal("499.9"), Decimal("500.1"))
-    assert 0 <= seen.age_s < 5
+    assert old_s <= seen.age_s < old_s + 4

@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("symbol", help="such as SPY, or BTC/USD")
-        parser.add_argument("--every", type=float, default=5.0, help="seconds between snapshots")
+        parser.add_argument("--every", type=float, default=1.0, help="seconds between snapshots")
 
     def handle(self, *_: Any, **options: Any) -> None:
         from market.vendors.alpaca.clients import DataAccess, DataError

@@ -1,8 +1,8 @@
-"""Records a symbol's live market: a snapshot every few seconds, as data that anything may read.
+"""Records a symbol's live market: a snapshot each second, as data that anything may read.
 
-The chain comes by REST; the underlying and the options nearest to the money also by stream, which
-is faster. Either alone keeps the record going. What is older than the seconds that a fresh quote
-may have is not recorded: readers then see that nothing is known.
+The chain comes by REST, every five seconds; the underlying and the options nearest to the money
+also by stream, which is faster. Either alone keeps the record going. What is older than the
+seconds that a fresh quote may have is not recorded: readers then see that nothing is known.
 
 A snapshot at a whole minute is how that minute ended, with its bar: of those a live feed and a
 replay make their rows (`market.feed.source`).
@@ -43,6 +43,11 @@ AFTER_S: Final = 0.5
 """So long after a minute's end it is closed: what was sent before the end is here by then."""
 AHEAD_S: Final = 1.0
 """So long before the instant of a snapshot the vendor is asked."""
+EVERY_S: Final = 1.0
+"""Between snapshots: who opens something needs a quote of the underlying of the last 2 s."""
+CHAIN: Final = 5 * SECOND
+CHAIN_AHEAD: Final = int(0.8 * SECOND)
+"""The chain is asked for so long before each five seconds are full, a minute's end among them."""
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
 log = structlog.get_logger(__name__)
 
@@ -78,7 +83,7 @@ class Recorder:
     """
 
     def __init__(
-        self, symbol: str, access: DataAccess, *, every: float = 5.0,
+        self, symbol: str, access: DataAccess, *, every: float = EVERY_S,
         now: Callable[[], int] = time.time_ns, rest: Any = None, opening: Opening = Stream,
     ) -> None:  # fmt: skip
         self.book = Book(symbol, SOURCE)
@@ -152,17 +157,19 @@ class Recorder:
     def _ask(self) -> None:
         """Ask by REST; what fails is asked for again later, and keeps nothing else waiting."""
         self._try("underlying", self._ask_underlying)
-        if "/" not in self._symbol:
-            self._try("chain", self._ask_chain)
+        if "/" not in self._symbol and self._try("chain", self._ask_chain):
+            marks = (self._now() + CHAIN_AHEAD) // CHAIN + 1
+            self._patience["chain"].due = marks * CHAIN - CHAIN_AHEAD
 
-    def _try(self, what: str, ask: Callable[[], None]) -> None:
-        """Ask for something, and wait longer after each failure."""
+    def _try(self, what: str, ask: Callable[[], None]) -> bool:
+        """Ask for something that is due, and wait longer after each failure; whether it came."""
         now, patience = self._now(), self._patience[what]
         if now < patience.due:
-            return
+            return False
         try:
             ask()
             patience.wait_s = _FIRST_WAIT
+            return True
         except DataError as error:
             if error.refused:
                 raise
@@ -172,6 +179,7 @@ class Recorder:
             )  # fmt: skip
             patience.due = now + int(patience.wait_s * SECOND)
             patience.wait_s = min(2 * patience.wait_s, _LONGEST_WAIT)
+            return False
 
     def _ask_underlying(self) -> None:
         self._hear(self._symbol, self._rest.underlying(self._symbol))
