@@ -118,12 +118,13 @@ class Executor:
         if self.clock.monotonic() - self._taken_at >= TAKE_S:
             self._taken_at = self.clock.monotonic()
             self.take()
-        found = _work(self.lanes)
+        found, now = _work(self.lanes), self.clock.monotonic()
         for account_id, lane in list(self.lanes.items()):
             work = found.get(account_id, _Work())
-            if any(work.leaving) and lane.wants_cancels(work.leaving):
+            if any(work.leaving) and lane.cancels.due(work.leaving, now):
                 self._submit(self._cancels, account_id, Lane.turn_cancels)
-            if lane.due or lane.wants(work.newest) or (work.there and lane.poll_due):
+            waits = work.newest and lane.orders.due(work.newest, now)
+            if waits or lane.due or (work.there and lane.poll_due):
                 self._submit(self._pool, account_id, Lane.turn)
 
     def take(self) -> None:

@@ -49,6 +49,24 @@ ENTERED_LATELY: Final = dt.timedelta(seconds=5)
 _SERVED: Final = frozenset({Standing.LIVE, Standing.REDUCING})
 
 
+class Glances:
+    """When what waits is looked at: at once when it is other than before, else after a rest."""
+
+    def __init__(self) -> None:
+        self.told: object = None
+        self._seen: object = None
+        self._rests_until = 0.0
+
+    def due(self, told: object, now: float) -> bool:
+        """Take what waits now; return whether it is to be looked at."""
+        self.told = told
+        return told != self._seen or now >= self._rests_until
+
+    def done(self, told: object, until: float) -> None:
+        """Note what was looked at, and until when the same may rest."""
+        self._seen, self._rests_until = told, until
+
+
 class Lane:
     """Serves one account under one lease. Turns of one kind never overlap."""
 
@@ -63,9 +81,7 @@ class Lane:
         self._polled: dt.datetime | None = None
         self._poll_due = 0.0
         self._halted = False
-        self._newest = self._seen = 0
-        self._rests_until = self._cancels_rest_until = 0.0
-        self._leaving: object = None
+        self.orders, self.cancels = Glances(), Glances()
         # Without a stream the news are heard by asking, so they are never missed for long.
         if not session.outlet.broker.abilities.streams:
             session.listening = True
@@ -85,21 +101,6 @@ class Lane:
     def poll_due(self) -> bool:
         """Whether it is time to ask for news."""
         return self.session.clock.monotonic() >= self._poll_due
-
-    def wants(self, newest: int) -> bool:
-        """Whether orders are to be looked at, of which `newest` is the newest; 0 for none."""
-        self._newest = newest
-        if not newest:
-            return False
-        return newest > self._seen or self.session.clock.monotonic() >= self._rests_until
-
-    def wants_cancels(self, leaving: object) -> bool:
-        """Whether cancels are to be looked at: other ones than before, or some time later."""
-        now = self.session.clock.monotonic()
-        if leaving == self._leaving and now < self._cancels_rest_until:
-            return False
-        self._leaving, self._cancels_rest_until = leaving, now + REST_S
-        return True
 
     def queue(self, turn: object) -> bool:
         """Note that a turn is to be made; False when one of its kind waits or runs already."""
@@ -139,12 +140,11 @@ class Lane:
         """Do what is due; return whether anything was sent. LostLeaseError when it is not ours."""
         if not self.session.busy.acquire(blocking=False):
             return False
-        newest = self._newest
+        told = self.orders.told
         try:
             sent = self._turn()
-            self._seen = newest
-            wait = self.session.outlet.wait_s() or REST_S
-            self._rests_until = self.session.clock.monotonic() + min(wait, REST_S) * (not sent)
+            rest = 0.0 if sent else min(self.session.outlet.wait_s() or REST_S, REST_S)
+            self.orders.done(told, self.session.clock.monotonic() + rest)
             return sent
         finally:
             self.session.busy.release()
@@ -153,8 +153,11 @@ class Lane:
         """Send the cancels that are due, whatever else the account is at; return how many."""
         if not self.session.busy_cancelling.acquire(blocking=False):
             return 0
+        told = self.cancels.told
         try:
-            return cancelling.cancel_wanted(self.session)
+            sent = cancelling.cancel_wanted(self.session)
+            self.cancels.done(told, self.session.clock.monotonic() + REST_S)
+            return sent
         finally:
             self.session.busy_cancelling.release()
 

@@ -27,25 +27,17 @@ class Window:
         self.seconds, self.most = seconds, most
         self._times: deque[float] = deque()
 
-    def wait_s(self, now: float, most: int | None = None) -> float:
+    def wait_s(self, now: float) -> float:
         """Return how long until one more is within what is allowed; 0 when it is now."""
         while self._times and self._times[0] <= now - self.seconds:
             self._times.popleft()
-        allowed = self.most if most is None else most
-        if len(self._times) < allowed:
+        if len(self._times) < self.most:
             return 0.0
-        if allowed <= 0:
-            return self.seconds
-        return self._times[len(self._times) - allowed] + self.seconds - now
+        return self._times[len(self._times) - self.most] + self.seconds - now
 
     def add(self, now: float) -> None:
         """Count one."""
         self._times.append(now)
-
-    def count(self, now: float) -> int:
-        """Return how many there were."""
-        self.wait_s(now)
-        return len(self._times)
 
 
 class Pace:

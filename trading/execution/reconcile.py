@@ -186,7 +186,8 @@ def _walk(session: Session, told: Pass, not_again: frozenset[str]) -> None:
         theirs, account = _theirs(session)
         found = compare(_ours(session), theirs, touched)
         if not found or found == before:
-            session.day_due = math.inf if whole else session.day_due
+            if whole:
+                session.day_due = math.inf
             told.skipped |= touched
             _judge(session, told, found, account)
             return

@@ -25,10 +25,7 @@ class Expiries:
         self._refused: set[str] = set()
         self._waiting: list[tuple[str, dict[str, Any]]] = []
         self._done: set[tuple[dt.date, str]] = set()
-        hours = venue.clock.session(venue.clock.local().date())
-        if hours is not None and venue.clock.local() >= hours[1]:
-            # A close that was before it began ends nothing that comes after.
-            self._done.add((venue.clock.local().date(), "close"))
+        self._began = venue.clock.local()
 
     def refuse(self, symbol: str) -> None:
         """Take a do-not-exercise instruction."""
@@ -46,19 +43,20 @@ class Expiries:
         self._deliver(symbol, option, held)
 
     def pass_time(self) -> None:
-        """Do what is due by the clock: once each on a day."""
+        """Do what fell due since it began: once each on a day."""
         local = self._venue.clock.local()
         hours = self._venue.clock.session(local.date())
         if hours is not None:
             early = dt.datetime.combine(local.date(), SWEEP, NEW_YORK) - (
                 dt.datetime.combine(local.date(), dt.time(16), NEW_YORK) - hours[1]
             )
-            if local >= early:
-                self._once(local.date(), "sweep", self._sweep)
-            if local >= hours[1]:
-                self._once(local.date(), "close", self._venue.expire_day)
-            if local.time() >= EXERCISE:
-                self._once(local.date(), "settle", self._settle)
+            settled = dt.datetime.combine(local.date(), EXERCISE, NEW_YORK)
+            for due, what, act in (
+                (early, "sweep", self._sweep), (hours[1], "close", self._venue.expire_day),
+                (settled, "settle", self._settle),
+            ):  # fmt: skip
+                if self._began < due <= local:
+                    self._once(local.date(), what, act)
         if local.time() < SWEEP:
             self._once(local.date(), "morning", self._tell)
 
