@@ -26,7 +26,7 @@ QUEUE_LIMIT: Final = 1_000
 MAX_FAULTS: Final = 20
 """Messages that a client may get wrong before its socket is closed."""
 
-_CHANNEL = re.compile(r"[a-z][a-z_]{0,31}:[A-Za-z0-9][A-Za-z0-9._^-]{0,63}")
+_CHANNEL = re.compile(r"[a-z][a-z_]{0,31}:[A-Za-z0-9][A-Za-z0-9._^/-]{0,63}")
 _MAX_INT = 2**53
 
 

@@ -83,6 +83,11 @@ def understood(text: str | bytes) -> bool:
     return True
 
 
+@pytest.mark.parametrize("name", ["quote:SPY", "quote:BTC/USD", "orders:3"])
+def test_every_symbol_has_its_channel(name: str) -> None:
+    assert understood(json.dumps({"t": "sub", "ch": [{"n": name}]}))
+
+
 @given(near_misses | json_values)
 def test_any_json_is_understood_or_refused(value: object) -> None:
     assert understood(json.dumps(value)) in {True, False}
