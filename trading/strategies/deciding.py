@@ -23,7 +23,7 @@ from trading.models import Strategy, StrategyDecision, StrategyTrade, StrategyVe
 from trading.orders import services as orders
 from trading.orders import ticks
 from trading.orders.intents import Intent, Leg
-from trading.strategies import config, leaving, seeing, structures
+from trading.strategies import asking, config, leaving, seeing, structures
 from trading.strategies.config import Config
 from trading.strategies.seeing import Minute
 from trading.strategies.services import State, locked, newest
@@ -98,7 +98,7 @@ def _store(
 def _consider(strategy: Strategy, version: StrategyVersion, minute: Minute) -> Said:
     """Return what a strategy that is flat does at a row."""
     made = config.read(loads(version.text))
-    why = _not_now(strategy, made, minute)
+    why = _not_now(strategy, made, minute) or asking.not_yet(strategy, closing=False)
     if why:
         return Said(Kind.STAY_OUT, (why,))
     entry = _entry(strategy, made, minute)

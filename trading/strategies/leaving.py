@@ -14,8 +14,8 @@ from trading.models import Fill, Order, Strategy, StrategyDecision, StrategyTrad
 from trading.orders import services as orders
 from trading.orders import ticks
 from trading.orders.intents import Intent, Leg
+from trading.strategies import asking, seeing
 from trading.strategies import course as courses
-from trading.strategies import seeing
 from trading.strategies.config import Config
 from trading.strategies.exits import HardExits
 from trading.strategies.holding import Standing, standing
@@ -150,13 +150,15 @@ def _waiting(
 def _leave(
     strategy: Strategy, trade: StrategyTrade, minute: Minute, stand: Standing, came: Came
 ) -> Came:
-    """Place an order for what is held; without quotes it is tried again on the next row."""
+    """Place an order for what is held; what cannot be now is tried again on the next row."""
     turned = [(symbol, -ratio, many) for symbol, ratio, many in trade.legs]
     price = courses.exit_limit(minute.marked(turned))
     came.reasons = (f"Leave: {trade.rule}.", *came.reasons)
+    why = asking.not_yet(strategy, closing=True)
     if price is None:
-        came.reasons = ("A leg has no quote, so no price follows; it is tried again.",
-                        *came.reasons)  # fmt: skip
+        why = "A leg has no quote, so no price follows; it is tried again."
+    if price is None or why:
+        came.reasons = (why, *came.reasons)
         return came
     legs = tuple(Leg(symbol, ratio, Decimal(many)) for symbol, ratio, many in turned)
     intent = Intent(

@@ -14,10 +14,12 @@ from market.clock import to_ns
 from quant import bsm
 from tests.trading.paper.conftest import DAY, Tape, broker, hear, option, paper, tape
 from trading.brokers.protocol import RejectedError, Request
+from trading.execution import services as execution
+from trading.execution.states import EXECUTION, Standing
 from trading.models import Account, ClientOrderId, Order, Strategy, StrategyDecision, StrategyTrade
 from trading.orders import services as orders
 from trading.orders.intents import of_json
-from trading.strategies import deciding, services
+from trading.strategies import asking, deciding, services
 
 __all__ = ["paper", "tape"]
 
@@ -64,6 +66,13 @@ class Market(Tape):
                 "expected_move_day": 4.0}  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _minutes_of_a_moment(monkeypatch) -> None:
+    """The minutes of a test take none by the world's clock, by which a strategy rests."""
+    monkeypatch.setattr(asking, "REST_S", 0.0)
+    monkeypatch.setattr(asking, "REFUSED_REST_S", 0.0)
+
+
 @pytest.fixture
 def market(tape) -> Market:
     made = Market()
@@ -74,7 +83,11 @@ def market(tape) -> Market:
 
 @pytest.fixture
 def account(market, paper) -> Account:
-    return paper()
+    """An account that the execution has taken over."""
+    made = paper()
+    for to in (Standing.RECONCILING, Standing.LIVE):
+        execution.step(made.pk, to, actor=EXECUTION, reason="test")
+    return made
 
 
 @pytest.fixture

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 import pytest
 from django.db import ProgrammingError, transaction
+from django.db.models import F
 
 from market.reach import WHOLE
 from tests.trading.strategies.conftest import TOOL, decide, kinds, serve, trade_of
 from trading.audit import differences
+from trading.execution import services as execution
+from trading.execution.states import EXECUTION, Standing
 from trading.ledger import selectors as ledger
 from trading.models import Fill, Order, Position, StrategyDecision
 from trading.orders import gate
 from trading.orders.gate import Verdict
 from trading.orders.machine import FINAL
-from trading.strategies import deciding, selectors, services
+from trading.strategies import asking, deciding, selectors, services
 from trading.strategies.services import StrategyError
 
 pytestmark = pytest.mark.django_db
@@ -155,6 +159,47 @@ def test_an_exit_that_the_gate_refuses_is_asked_for_again(market, make):
     again = decide(strategy)
     assert (again.kind, again.taken) == ("leave", True)
     assert again.reasons[0] == "Leave: stop."
+
+
+def test_a_halted_account_gets_no_orders_but_the_reason(market, make, account):
+    strategy = make()
+    entered(market, strategy)
+    execution.step(account.pk, Standing.HALTED, actor=EXECUTION, reason="Something ran away.")
+    market.goes(499.0)
+    held = decide(strategy)
+    assert (held.kind, held.taken, held.order) == ("leave", False, None)
+    assert held.reasons[0] == "The account is halted: Something ran away."
+    assert Order.objects.count() == 1
+
+
+def test_a_market_faster_than_the_world_does_not_hurry_its_orders(market, make, monkeypatch):
+    """Sixty market minutes a minute: the gate, which counts by the world's clock, is spared."""
+    monkeypatch.setattr(asking, "REST_S", 20.0)
+    strategy = make()
+    entered(market, strategy)
+    market.goes(499.0)
+    waits = decide(strategy)
+    assert (waits.kind, waits.order) == ("leave", None)
+    assert "Its last order was placed" in waits.reasons[0]
+    Order.objects.update(created=F("created") - dt.timedelta(seconds=21))
+    market.goes(499.0)
+    assert decide(strategy).taken
+
+
+def test_after_a_refusal_an_opening_is_not_asked_for_each_minute(market, make, monkeypatch):
+    monkeypatch.setattr(asking, "REFUSED_REST_S", 60.0)
+    strategy = make()
+    before = gate.register(lambda *_: Verdict(False, "session", "Not now.", "1", "0"))
+    market.goes(503.0)
+    assert decide(strategy).kind == "enter"
+    market.goes(506.5)
+    quiet = decide(strategy)
+    assert (quiet.kind, Order.objects.count()) == ("stay_out", 1)
+    assert "Its last order was refused" in quiet.reasons[0]
+    Order.objects.update(created=F("created") - dt.timedelta(seconds=61))
+    gate.register(before)
+    market.goes(510.0)
+    assert decide(strategy).taken
 
 
 def test_a_leg_without_a_quote_delays_an_exit_and_never_loses_it(market, make):
