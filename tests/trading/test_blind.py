@@ -212,3 +212,21 @@ def test_nobody_is_told_of_a_closed_market_nor_of_what_is_worth_nothing(recorded
     assert sight.watch(told.desk.account.pk, night) == {}
     assert told.alerts() == []
     assert set(sight.watch(told.desk.account.pk, told.feed.now)) == {"SPY"}
+
+
+def test_a_market_may_stand_still_for_less_than_five_seconds(new_desk):
+    """It is recorded each second, and a quiet second is no fault."""
+    desk = new_desk("still")
+    feed = Feed("BTC/USD", desk.clock)
+
+    def frozen() -> bool | None:
+        feed.tick()
+        seen = markets._real("BTC/USD", feed.now).ground.frozen
+        desk.clock.sleep(1)
+        return seen
+
+    assert [frozen() for _ in range(7)] == [None, *[False] * 6]
+    feed.faults = frozenset({"frozen"})
+    assert [frozen() for _ in range(6)] == [False] * 4 + [True] * 2
+    feed.faults = frozenset()
+    assert frozen() is False

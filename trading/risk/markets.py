@@ -35,6 +35,8 @@ _MINUTE_S: Final = 60.0
 _UNPACED_S: Final = 1.0
 """Seconds within which a run that is not paced speaks."""
 _BEFORE: Final = dt.timedelta(microseconds=1)
+_STILL: Final = dt.timedelta(seconds=5)
+"""So long a market may stand still: a live one has a snapshot each second."""
 _AROUND: Final = dt.timedelta(days=2)
 _DIGITS: Final = 6
 _ASKED_EVERY_S: Final = 30.0
@@ -151,6 +153,14 @@ def _earlier(kept: Kept, symbol: str, run: FeedRun | None) -> Kept | None:
     return newest_known(symbol, at=from_ns(kept.data.time) - _BEFORE, run=run)
 
 
+def _frozen(kept: Kept, before: Kept, symbol: str, run: FeedRun | None) -> bool:
+    """Return whether nothing moved since the snapshot before, nor for as long as it may."""
+    if not _same(kept.data, before.data):
+        return False
+    older = newest_known(symbol, at=from_ns(kept.data.time) - _STILL, run=run)
+    return older is None or _same(kept.data, older.data)
+
+
 def _seen(
     symbol: str,
     now: dt.datetime,
@@ -170,7 +180,7 @@ def _seen(
     jump = quoted = frozen = None
     if before is not None and before.data.spot > 0:
         jump = exact(data.spot / before.data.spot - 1.0)
-        frozen = _same(data, before.data)
+        frozen = _frozen(kept, before, symbol, own)
         had = before.data.quoted()
         quoted = exact(data.quoted() / had) if had else None
     session = calendars.session(local_date(to_ns(now)))
