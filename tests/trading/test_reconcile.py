@@ -16,6 +16,7 @@ from trading.brokers.protocol import Activity, VenuePosition
 from trading.execution import differences as rules
 from trading.execution import hearing, services
 from trading.execution.differences import Difference, Holding, Side, Weight, compare, weigh
+from trading.execution.selectors import state_of
 from trading.execution.states import Standing
 from trading.ledger import selectors
 from trading.models import AccountState, Fill, JournalEntry, Order, OrderEvent, Position
@@ -441,6 +442,31 @@ def test_from_any_cut_the_books_come_to_what_the_venue_holds(new_desk, mix):
         again(desk)
         assert rows() == before, f"{mix} {seed}: a second pass wrote rows"
     sys.stdout.write(f"{told(run)} of {mix}: as at the venue, nothing written twice\n")
+
+
+@real
+def test_positions_at_an_average_of_any_length_are_taken_over(new_desk, monkeypatch):
+    """A broker's average is a quotient: it has more decimals than the books hold."""
+    desk, many, price = new_desk("averaged"), D("0.123456789"), D(10579) / D(7)
+    desk.venue.held["BTC/USD"] = many
+    monkeypatch.setattr(desk.venue, "positions", lambda: [VenuePosition("BTC/USD", many, price)])
+    desk.live()
+    (held,) = selectors.positions(desk.account)
+    assert held.quantity == many
+    assert abs(held.cost / held.quantity - price) < D("1e-9")
+    again(desk)
+    assert desk.standing == Standing.LIVE
+
+
+@real
+def test_what_cannot_be_booked_is_said_and_asked_for_seldom(new_desk, monkeypatch):
+    desk, looks = new_desk("odd"), []
+    told = [VenuePosition("BTC/USD", D(1) / D(3), D(3))]
+    monkeypatch.setattr(desk.venue, "positions", lambda: looks.append(1) or told)
+    desk.turn(20)
+    assert desk.standing == Standing.REDUCING
+    assert "cannot be booked" in state_of(desk.account.pk).reason
+    assert len(looks) <= 4
 
 
 # --- the rules alone ---------------------------------------------------------------------------

@@ -8,11 +8,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from trading.ledger.book import ZERO, plain
+from trading.ledger.book import PLACES, ZERO, plain
 
 CENT: Final = Decimal("0.01")
 SMALL: Final = Decimal(1)
 """Cash up to this is a broker's rounding: it is booked with that reason."""
+_PLACES: Final = 10
 GRAVE_SHARE: Final = Decimal("0.05")
 """Of the equity, from which a difference halts the account."""
 
@@ -24,6 +25,14 @@ class Holding:
     quantity: Decimal
     price: Decimal | None = None
     multiplier: Decimal = Decimal(1)
+
+
+def average(price: Decimal | None, quantity: Decimal) -> Decimal | None:
+    """Return an average price, a quotient of any length, as far as the books hold its product."""
+    if price is None:
+        return None
+    places = min(_PLACES, PLACES + min(0, int(quantity.normalize().as_tuple().exponent)))
+    return round(price, places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,6 +227,7 @@ class Lane:
 
     def _reconcile(self) -> None:
         session = self.session
+        self._due = session.clock.monotonic() + AGAIN_S  # also after a fault
         told = reconcile.reconcile(session, not_again=self._skipped)
         self._skipped = frozenset(told.skipped) - self._skipped
         soon = told.failed or told.skipped

@@ -91,7 +91,7 @@ def take(account_id: int, holder: str, clock: Clock) -> Lease | None:
         return None
     if row.state not in (Standing.HALTED, Standing.RECONCILING):
         services.step(
-            account_id, Standing.RECONCILING, actor=EXECUTION, reason=f"{holder} took it over."
+            account_id, Standing.RECONCILING, actor=EXECUTION, reason="A process took it over."
         )
     return Lease(account_id, taken[0], before + LEASE_S)
 

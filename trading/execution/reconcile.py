@@ -21,14 +21,22 @@ from django.db.models.functions import Now
 
 from trading.brokers.protocol import BrokerError, OutcomeUnknownError, VenueAccount
 from trading.execution import hearing, opening, sending, services
-from trading.execution.differences import Difference, Holding, Side, Weight, compare, weigh
+from trading.execution.differences import (
+    Difference,
+    Holding,
+    Side,
+    Weight,
+    average,
+    compare,
+    weigh,
+)
 from trading.execution.lease import fenced
 from trading.execution.opening import SOURCE
 from trading.execution.session import Session
 from trading.execution.states import EXECUTION, Standing
 from trading.ledger import selectors
 from trading.ledger import services as ledger
-from trading.ledger.book import ZERO, Move, total
+from trading.ledger.book import ZERO, LedgerError, Move, total
 from trading.ledger.services import Source
 from trading.models import Account, AccountState, ClientOrderId, JournalEntry, Order, OrderEvent
 from trading.orders.machine import OPEN
@@ -97,6 +105,8 @@ def reconcile(session: Session, *, not_again: frozenset[str] = frozenset()) -> P
         session.broken[:0] = told.broken
         log.warning("not_reconciled", account=session.account_id, why=told.failed)
         return told
+    except LedgerError as error:
+        told.broken.append(f"what the broker holds cannot be booked: {error}")
     _conclude(session, told, began)
     return told
 
@@ -197,19 +207,19 @@ def _walk(session: Session, told: Pass, not_again: frozenset[str]) -> None:
 
 def _ours(session: Session) -> Side:
     account = Account.objects.get(pk=session.account_id)
-    held = {
-        one.symbol: Holding(
-            one.quantity, abs(one.cost / (one.quantity * one.multiplier)), one.multiplier
-        )
-        for one in selectors.positions(account)
-    }
+    held = {}
+    for one in selectors.positions(account):
+        price = abs(one.cost / (one.quantity * one.multiplier))
+        held[one.symbol] = Holding(one.quantity, average(price, one.quantity), one.multiplier)
     return Side(selectors.balances(account).cash, held)
 
 
 def _theirs(session: Session) -> tuple[Side, VenueAccount]:
     account, positions = session.outlet.account(), session.outlet.positions()
     held = {
-        one.symbol: Holding(one.quantity, one.average_price, _usual_multiplier(one.symbol))
+        one.symbol: Holding(
+            one.quantity, average(one.average_price, one.quantity), _usual_multiplier(one.symbol)
+        )
         for one in positions
         if one.quantity
     }

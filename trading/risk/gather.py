@@ -22,7 +22,7 @@ from trading.models import Account, Order
 from trading.orders.gate import ALONE, Among
 from trading.orders.intents import Intent
 from trading.risk import greeks, limits, markets
-from trading.risk.facts import Book, Facts, Ground, Holding, Leg, Sensitivity, Standing, Stop
+from trading.risk.facts import Book, Day, Facts, Ground, Holding, Leg, Sensitivity, Standing, Stop
 from trading.risk.glance import Glance, OrderRow, glance
 from trading.risk.history import day_trades
 from trading.risk.markets import Seen
@@ -90,7 +90,7 @@ def facts_of(
         size=size, intent=intent, legs=legs, grounds=look.grounds, positions=positions,
         pending=pending, cash=kept.cash, credit=account.credit, counts=kept.counts, equity=equity,
         deposits=kept.deposits,
-        day=None if equity is None else kept.day(day, equity, equity - kept.deposits),
+        day=_day(kept, day, equity),
         stops=tuple(Stop(str(scope), state, why) for scope, state, why in kept.switches),
         breakers=kept.breakers, greeks_held=sums[0], greeks_order=sums[1],
         greeks_pending=None if None in sums[2:] else tuple(
@@ -121,7 +121,7 @@ def book_of(account: Account, now: dt.datetime | None = None) -> Book:
             losses[one.instrument.underlying] += costs[one.instrument.symbol] - one.units * mark
     return Book(
         now, told, look.grounds, equity, kept.deposits,
-        None if equity is None else kept.day(day, equity, equity - kept.deposits),
+        _day(kept, day, equity),
         dict(losses), kept.counts.refusals,
     )  # fmt: skip
 
@@ -132,6 +132,13 @@ def _limits(account: Account, plan: str, size: AccountClass | None, kept: Glance
         own=scopes.Scope("account", str(account.pk)),
     )  # fmt: skip
     return told if size is None else limits.within_class(told, size)
+
+
+def _day(kept: Glance, day: dt.date, equity: Decimal | None) -> Day | None:
+    """Return how the day goes; None without a mark, or for an account that has no money yet."""
+    if equity is None or not (equity or kept.deposits):
+        return None
+    return kept.day(day, equity, equity - kept.deposits)
 
 
 def day_rule(broker: str, day: dt.date) -> str:

@@ -164,8 +164,8 @@ def withdraw_consent(account_id: int, *, actor: str) -> None:
 
 
 def keep_day(account: Account, facts: Facts | Book) -> None:
-    """Keep how the account's day goes, under the account's lock. Without a mark nothing is kept."""
-    if facts.equity is None or facts.deposits is None:
+    """Keep how the account's day goes, under the account's lock; of none nothing is kept."""
+    if facts.day is None or facts.equity is None or facts.deposits is None:
         return
     day = market_day(list(facts.grounds.values()), facts.at)
     keep(account, day, facts.equity, facts.equity - facts.deposits, facts.at)

@@ -285,3 +285,13 @@ def test_a_look_that_takes_long_is_not_joined_by_the_next(ready):
         other.result()
     watch_risk()
     assert AccountDay.objects.count() == 1
+
+
+def test_an_account_without_money_yet_has_no_day_to_lose(ana, playing, open_account):
+    """One at a broker that was not taken over yet: an order in that moment must not halt it."""
+    empty = open_account("empty", cash="0", broker="alpaca")
+    order = services.place(empty.pk, wanted("early"), actor="ana").order
+    assert order.state == "rejected"
+    breakers.watch(empty.pk, timezone.now())
+    assert not AccountDay.objects.filter(account=empty).exists()
+    assert state_of(empty.pk).state != "halted"
