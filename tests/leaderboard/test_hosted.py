@@ -18,12 +18,12 @@ from record.models import OutboxRow
 from tests.trading.conftest import ana as trader
 from tests.trading.conftest import open_account
 from tests.trading.paper.conftest import paper, tape
-from tests.trading.strategies.conftest import account, decide, make, market
+from tests.trading.strategies.conftest import account, decide, make, market, no_rest
 from tests.trading.strategies.test_deciding import entered
 from trading.models import PaperAccount
 from trading.strategies import selectors, services
 
-__all__ = ["account", "make", "market", "open_account", "paper", "tape"]
+__all__ = ["account", "make", "market", "no_rest", "open_account", "paper", "tape"]
 ana = trader
 pytestmark = pytest.mark.django_db
 

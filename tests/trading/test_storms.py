@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -147,7 +148,7 @@ def missed(desk: Desk) -> None:
 def apart(desk: Desk) -> None:
     """The broker holds what the books do not."""
     desk.live()
-    desk.venue.held["QQQ"] = desk.venue.held.get("QQQ", 0) + 1
+    desk.venue.held["QQQ"] = desk.venue.held.get("QQQ", Decimal(0)) + 1
     desk.dies()
     desk.turn(5)
     assert desk.standing in (Standing.REDUCING, Standing.HALTED)

@@ -66,15 +66,15 @@ class Market(Tape):
                 "expected_move_day": 4.0}  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _minutes_of_a_moment(monkeypatch) -> None:
+@pytest.fixture
+def no_rest(monkeypatch) -> None:
     """The minutes of a test take none by the world's clock, by which a strategy rests."""
     monkeypatch.setattr(asking, "REST_S", 0.0)
     monkeypatch.setattr(asking, "REFUSED_REST_S", 0.0)
 
 
 @pytest.fixture
-def market(tape) -> Market:
+def market(tape, no_rest) -> Market:
     made = Market()
     for _ in range(6):
         made.goes(500.0)

@@ -38,7 +38,7 @@ OURS = ("trading.", "leaderboard.")
 
 
 @pytest.fixture(autouse=True)
-def fresh(latch) -> None:
+def fresh(latch, no_rest) -> None:
     framestore.forget_schemas()
     store.forget_layouts()
     markets.forget()
