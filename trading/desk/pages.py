@@ -40,7 +40,10 @@ def show(
     user = person(request)
     htmx: Any = getattr(request, "htmx", None)
     parts = bool(htmx) and not htmx.history_restore_request
-    whole = {"page": "trading", "tab": name, "channel": channel_of(user.pk), "here": request.path}
+    whole = {
+        "page": "trading", "tab": name, "channel": channel_of(user.pk), "here": request.path,
+        "parts": parts,
+    }  # fmt: skip
     template = f"trading/{name}_parts.html" if parts else f"trading/{name}.html"
     response = render(request, template, {**whole, **context}, status=status)
     patch_vary_headers(response, ["HX-Request"])

@@ -105,6 +105,16 @@ def test_the_owner_decides_on_the_standing_with_a_reason(web, account):
 
 
 # --- lists and files ----------------------------------------------------------------------------
+def test_the_standing_follows_with_the_parts_and_keeps_what_is_typed(web, account):
+    shown = [f'id="standing-{part}"' for part in ("badge", "why", "acts")]
+    page = text(web.get(f"/trading/accounts/{account.pk}/"))
+    assert all(page.count(one) == 1 for one in shown)
+    assert "hx-swap-oob" not in page
+    parts = text(web.get(f"/trading/accounts/{account.pk}/", headers={"HX-Request": "true"}))
+    assert all(f'{one} hx-swap-oob="true"' in parts for one in shown)
+    assert 'name="reason"' not in parts
+
+
 def test_filters_hold_for_table_and_file(web, account, open_account, bought, at_venue):
     other = open_account("second")
     for number in range(3):
