@@ -102,7 +102,7 @@ class Venue:
         self.clock, self.chance = clock, random.Random(seed)
         self.faults = Faults()
         self.abilities = Abilities(
-            frozenset({"equity", "option"}), EVERY, {}, packages=True, streams=streams
+            frozenset({"equity", "option"}), EVERY, {}, packages=EVERY["option"], streams=streams
         )
         self.cash = D(cash)
         self.held: dict[str, Decimal] = {}

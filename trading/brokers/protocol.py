@@ -136,7 +136,8 @@ class Abilities:
     kinds: dict[str, frozenset[str]] = field(default_factory=dict)
     """Kinds of order (`intents.KINDS`) that an asset may have."""
     times: dict[str, frozenset[str]] = field(default_factory=dict)
-    packages: bool = False
+    packages: frozenset[str] = frozenset()
+    """Kinds of order that a package of several legs may have."""
     native_groups: dict[str, NativeGroups] = field(default_factory=dict)
     """Groups that the broker keeps itself, by asset; the others are this house's own."""
     fractions: frozenset[str] = frozenset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from trading.brokers.protocol import Abilities, RejectedError, Request
+from trading.orders.intents import Intent
 from trading.scopes import root
 
 
@@ -28,6 +29,17 @@ def multiplier_of(symbol: str) -> Decimal:
 def adjusted(symbol: str) -> bool:
     """Return whether an option's root has a digit (`AAPL1`): it delivers what nothing here says."""
     return any(one.isdigit() for one in root(symbol))
+
+
+def leaves_as_limit(intent: Intent, abilities: Abilities) -> bool:
+    """Return whether an order waits here for its price and is sent as a limit order.
+
+    So does one at the market, which is collared, and every kind that the broker lacks.
+    """
+    kinds = abilities.kinds.get(asset_of(intent.legs[0].symbol), frozenset())
+    if len(intent.legs) > 1:
+        kinds = abilities.packages
+    return intent.kind == "market" or intent.kind not in kinds
 
 
 def check_deliverables(request: Request) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 
 import structlog
 
+from trading.brokers.symbols import leaves_as_limit
 from trading.execution import native, quotes
 from trading.execution import services as standing
 from trading.execution.lease import fenced
@@ -28,7 +29,6 @@ from trading.models import Account, AccountState, Order
 from trading.orders import groups, services, ticks
 from trading.orders.intents import Intent, of_json
 from trading.orders.machine import FINAL, State
-from trading.scopes import underlying
 
 log = structlog.get_logger(__name__)
 REST_S: Final = 2.0
@@ -104,9 +104,8 @@ def _fit_others(account: Account, order: Order) -> None:
 
 def _waits_here(session: Session, order: Order, intent: Intent) -> bool:
     """Return whether an order's price is watched here and not at the broker."""
-    kinds = session.outlet.broker.abilities.kinds.get(asset_of(intent), frozenset())
-    if order.kind == "market" or order.kind not in kinds:
-        return True  # an order at the market leaves as a limit order, collared
+    if leaves_as_limit(intent, session.outlet.broker.abilities):
+        return True
     if order.role != Order.Role.EXIT or order.group is None:
         return False
     limits = [one for one in _exits(order) if one.kind == "limit" and one.triggered_at is None]
@@ -203,14 +202,6 @@ def as_limit(order: Order, intent: Intent, now: Decimal) -> Intent:
         limit = total((now, -room if _sold(intent) else room))
         limit = ticks.no_better(intent.legs, limit)
     return replace(intent, kind="limit", limit_price=limit, stop_price=None, trail=None)
-
-
-def asset_of(intent: Intent) -> str:
-    """Return equity, option or crypto; packages are options."""
-    symbol = intent.legs[0].symbol
-    if len(intent.legs) > 1 or underlying(symbol) != symbol:
-        return "option"
-    return "crypto" if "/" in symbol else "equity"
 
 
 def tend(session: Session) -> None:

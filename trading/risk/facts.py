@@ -308,6 +308,8 @@ class Facts:
     losses: frozenset[str] = field(default=frozenset())
     day_trades: int | None = None
     day_rule: str = "intraday_margin"
+    objection: str = ""
+    """Why the broker would refuse the order whatever the account, in words."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """What kept a fact from being known, by name; told with the refusal."""
 

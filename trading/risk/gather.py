@@ -17,6 +17,7 @@ from accounts.plans import FREE
 from market.clock import NEW_YORK
 from quant.account_classes import AccountClass, account_class
 from trading import scopes
+from trading.brokers.catalogue import OFFERS
 from trading.ledger.book import ZERO, total
 from trading.models import Account, Order
 from trading.orders.gate import ALONE, Among
@@ -100,6 +101,7 @@ def facts_of(
         median=median(kept.notional) if len(kept.notional) >= FEWEST else None,
         losses=frozenset(scopes.underlying(one) for one in kept.losses),
         day_trades=day_trades(account, now) if rule == DAY_RULES[1] else None, day_rule=rule,
+        objection=_objection(account, intent, legs, among),
     )  # fmt: skip
 
 
@@ -124,6 +126,15 @@ def book_of(account: Account, now: dt.datetime | None = None) -> Book:
         _day(kept, day, equity),
         dict(losses), kept.counts.refusals,
     )  # fmt: skip
+
+
+def _objection(account: Account, intent: Intent, legs: Sequence[Leg], among: Among) -> str:
+    """Return why the broker would refuse it; what trades on paper here takes every order."""
+    offer = OFFERS.get(account.broker)
+    if offer is None:
+        return ""
+    closing = tuple(one.closing for one in legs)
+    return offer.objection(intent, closing, waits=among.role == Order.Role.EXIT)
 
 
 def _limits(account: Account, plan: str, size: AccountClass | None, kept: Glance) -> limits.Limits:

@@ -10,9 +10,11 @@ from django.utils import timezone
 
 from pulse.templatetags.trading_ui import order_price
 from tests.browser.trading import option
+from trading.desk.bracket import exits_of, orders_of
 from trading.models import Account, Order, OrderGroup
 from trading.orders import gate, services, venue
 from trading.orders.gate import Verdict
+from trading.orders.intents import Intent, Leg
 from trading.orders.machine import News
 from trading.orders.venue import Event
 
@@ -289,3 +291,10 @@ def test_the_ticket_marks_the_exit_that_is_wrong(web, sim, more, field, says):
 def test_the_prices_of_a_package_say_whether_they_are_paid(kind, limit, stop, legs, said):
     order = {"kind": kind, "limit_price": limit, "stop_price": stop, "legs": [{}] * legs}
     assert order_price(order) == said
+
+
+@pytest.mark.parametrize(("symbol", "time"), [("BTC/USD", "gtc"), ("SPY", "day")])
+def test_exits_of_an_order_of_a_moment_rest(symbol, time):
+    entry = Intent("one", (Leg(symbol, 1),), D(1), limit_price=D(100), time_in_force="ioc")
+    _, *exits = orders_of(entry, exits_of({"bracket": {"take_profit": D(110), "stop_loss": D(90)}}))
+    assert [one.time_in_force for one in exits] == [time, time]

@@ -66,6 +66,16 @@ def test_a_shape_is_a_whole_ticket_with_its_preview(web, sim):
     assert not Order.objects.exists(), "a look stores nothing"
 
 
+@pytest.mark.parametrize(
+    ("asked", "time"),
+    [("underlying=btc/usd", "gtc"), ("underlying=SPY", "day"),
+     ("underlying=btc/usd&time_in_force=ioc", "ioc")],
+)  # fmt: skip
+def test_coins_have_no_day(web, sim, asked, time):
+    page = text(web.get(f"/trading/ticket/?account={sim.pk}&{asked}"))
+    assert f'<option value="{time}" selected>' in page
+
+
 def test_htmx_gets_the_preview_alone(web, sim):
     address = f"/trading/ticket/?account={sim.pk}&shape=call"
     part = text(web.get(address, headers={"HX-Request": "true"}))

@@ -214,6 +214,8 @@ def _account(facts: Facts, free: bool) -> Iterator[str]:
         if not (tried or (one.state == "reducing" and free)):
             yield "breakers"
             break
+    if facts.objection:
+        yield "broker"
     if free:
         return
     allowed = {"micro": MICRO, "small": SMALL}.get(facts.size.name)

@@ -234,8 +234,8 @@ def test_a_limit_holds_at_its_boundary(name, make, value, right):
 
 
 def test_every_rule_with_a_number_has_a_boundary():
-    words = {"plan", "opt in", "account state", "switches", "breakers", "order kind", "symbol",
-             "structure", "short sale", "contract", "uncovered", "wash sale"}  # fmt: skip
+    words = {"plan", "opt in", "account state", "switches", "breakers", "order kind", "broker",
+             "symbol", "structure", "short sale", "contract", "uncovered", "wash sale"}  # fmt: skip
     assert {name for name, _, _ in CASES} == set(NAMES) - words
 
 

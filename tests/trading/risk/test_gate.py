@@ -278,6 +278,9 @@ def test_live_trading_refuses_each_thing_that_it_should(live_account, settings, 
     assert rule(account, "three") == "opt in"
     now = timezone.now()
     limits.accept_risks(account.pk, limits.RISKS, actor=f"user {ana.pk}", proved_at=now)
+    never = place(account, "never", time_in_force="ioc").decision
+    assert (never.rule, never.value) == ("broker", "alpaca")
+    assert "no ioc orders on option: day or gtc" in never.text
     # A simulated market is no market for real money.
     assert rule(account, "four") == "session"
     limits.withdraw_consent(account.pk, actor=f"user {ana.pk}")

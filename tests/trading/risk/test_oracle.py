@@ -158,6 +158,7 @@ class Maker:
         change = rng.choice([
             {"account": replace(facts.account, plan=rng.choice(["free", "pro", "pro_plus"]))},
             {"account": replace(facts.account, opted_in=False)},
+            {"objection": "It takes no such order."},
             {"account": replace(facts.account, state=rng.choice(
                 ["live", "reducing", "halted", "armed"]))},
             {"stops": (Stop("global", rng.choice(["reducing", "halted"]), "A test."),)},

@@ -67,6 +67,7 @@ OTHERS = {
     "switches": lambda: given(stops=(Stop("global", "halted", "A test."),)),
     "breakers": lambda: given(breakers=(Stop("loss of SPY", "open", "A test."),)),
     "order kind": lambda: given(intent={"kind": "market", "limit_price": None}),
+    "broker": lambda: given(objection="It takes no such order."),
     "symbol": foreign,
     "structure": lambda: given(
         tuple(leg(option(strike)) for strike in (600, 605, 610)), price=D(15)

@@ -21,7 +21,7 @@ ABILITIES: Final = Abilities(
         "option": frozenset({"day", "gtc"}),
         "crypto": frozenset({"gtc", "ioc"}),
     },
-    packages=True,
+    packages=frozenset({"limit", "market"}),
     native_groups={
         "equity": NativeGroups(
             forms=frozenset({"bracket", "oto", "oco"}),
@@ -44,11 +44,14 @@ def check(request: Request) -> None:
     if len(intent.legs) > 1 and assets != {"option"}:
         raise RejectedError("Alpaca takes packages of options alone.", "ability")
     (asset,) = assets
-    kinds = ABILITIES.kinds[asset] - ({"stop_limit"} if len(intent.legs) > 1 else set())
+    kinds = ABILITIES.kinds[asset] if len(intent.legs) == 1 else ABILITIES.packages
     if intent.kind not in kinds:
         raise RejectedError(f"Alpaca takes no {intent.kind} orders on {asset}.", "ability")
     if intent.time_in_force not in ABILITIES.times[asset]:
-        raise RejectedError(f"Alpaca takes no {intent.time_in_force} orders on {asset}.", "ability")
+        taken = " or ".join(sorted(ABILITIES.times[asset]))
+        raise RejectedError(
+            f"Alpaca takes no {intent.time_in_force} orders on {asset}: {taken}.", "ability"
+        )
     if intent.quantity == int(intent.quantity):
         return
     if asset not in ABILITIES.fractions:

@@ -33,7 +33,7 @@ ABILITIES: Final = Abilities(
     assets=frozenset({"equity", "option"}),
     kinds={"equity": frozenset(KINDS), "option": frozenset(KINDS)},
     times={"equity": frozenset(TIMES), "option": frozenset(TIMES)},
-    packages=True,
+    packages=frozenset(KINDS),
 )
 
 

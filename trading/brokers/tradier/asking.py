@@ -15,7 +15,7 @@ ABILITIES: Final = Abilities(
     assets=frozenset({"equity", "option"}),
     kinds={"equity": _KINDS, "option": _KINDS},
     times={"equity": _TIMES, "option": _TIMES},
-    packages=True,
+    packages=frozenset({"limit", "market"}),
     streams=True,
 )
 _TAG: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
@@ -32,7 +32,7 @@ def check(request: Request) -> None:
     package = len(intent.legs) > 1
     if package and (assets != {"option"} or len({root_of(leg.symbol) for leg in intent.legs}) > 1):
         raise RejectedError("Tradier takes packages of one underlying's options.", "ability")
-    if intent.kind not in (_KINDS if not package else {"limit", "market"}):
+    if intent.kind not in (ABILITIES.packages if package else _KINDS):
         raise RejectedError(f"Tradier takes no {intent.kind} orders like this.", "ability")
     if intent.time_in_force not in _TIMES:
         raise RejectedError(f"Tradier takes no {intent.time_in_force} orders.", "ability")

@@ -26,6 +26,7 @@ RULES: Final = (
     Rule("switches", may.switches),
     Rule("breakers", calm.breakers),
     Rule("order kind", may.kind),
+    Rule("broker", may.broker),
     Rule("symbol", may.symbol, opening=True),
     Rule("structure", may.structure, opening=True),
     Rule("short sale", may.short_sale, opening=True),

@@ -76,6 +76,12 @@ def kind(facts: Facts) -> Answer:
     return refused("Market orders are off for this account: give a limit price.", wanted, "limit")
 
 
+def broker(facts: Facts) -> Answer:
+    """What the broker takes from nobody is not asked of it."""
+    name = facts.account.broker
+    return refused(facts.objection, name) if facts.objection else passed(name)
+
+
 def symbol(facts: Facts) -> Answer:
     """Accounts of some sizes trade some underlyings; a simulated market is open to all."""
     size = need(facts.size, "the equity")
