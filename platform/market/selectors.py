@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import redis
@@ -152,6 +152,18 @@ def place(symbol: str, reach: Reach, at: dt.datetime | None = None) -> Place | N
     run = newest_run(name)
     within = _span(name, run, reach)
     return _place(name, run, within, within.shown(at))
+
+
+def newest_prices(symbol: str, reach: Reach) -> Place | None:
+    """Find the snapshot with a symbol's newest prices within reach: what orders are judged by.
+
+    A live market has some between two minutes, which make no row.
+    """
+    name = _underlying(symbol)
+    run = newest_run(name)
+    live = run is not None and run.source == FeedRun.Source.LIVE
+    found = _newest(name, None if live else run, _span(name, run, reach))
+    return None if found is None else replace(found, run=run if live else found.run)
 
 
 def _place(name: str, run: FeedRun | None, within: Span, at: dt.datetime | None) -> Place | None:

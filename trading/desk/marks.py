@@ -82,7 +82,7 @@ class Marks:
         return exact(float(seen[0].data.layout.multipliers[place]))
 
     def _look(self, name: str) -> tuple[Kept, int] | None:
-        where = selectors.place(name, self.reach)
+        where = selectors.newest_prices(name, self.reach)
         if where is None:
             return None
         found = where.load()

@@ -16,7 +16,7 @@ from django.db import transaction
 from market import calendars
 from market.bars import BarRow, write_bars
 from market.calendars import Session
-from market.clock import SECOND
+from market.clock import SECOND, from_ns, to_ns
 from market.features.context import DailyContext
 from market.feed.control import ACTIVE, LATE_S, FeedError, end_days_over
 from market.feed.replay import DAY_S, ReplaySession
@@ -24,6 +24,7 @@ from market.feed.source import RECORDING
 from market.models import FeedRun, Instrument
 from market.payloads import number
 from market.snapshot import SnapshotData
+from market.store import find_snapshot, read_snapshot
 
 Now = Callable[[], int]
 
@@ -39,6 +40,14 @@ class LiveSession(ReplaySession):
     def complete(self) -> bool:
         """Return whether the close is so far behind that its last minute is stored."""
         return self._now() >= self.session.close_ns + LATE_S * SECOND
+
+    def between(self, after: int) -> SnapshotData | None:
+        """Return the newest snapshot known after an instant, if any."""
+        now = from_ns(self._now())
+        found = find_snapshot(self.symbol, at=now, source=self._source)
+        if found is None or to_ns(found[1]) <= after:
+            return None
+        return read_snapshot(self.symbol, at=now, source=self._source)
 
     def at_close(self, newest: SnapshotData | None) -> DailyContext | None:
         """Return the context at this close."""

@@ -95,13 +95,20 @@ class Publisher:
         run, data, head = self._run, minute.data, head_of(self._run)
         if self._session is None:
             return
-        quote = quote_of(run, self._session, data, previous=self._previous, arrived=arrived)
-        self._publish(f"quote:{run.symbol}", run.symbol, quote)
+        self.quote(data, arrived)
         if minute.analysis is not None:
             self._publish(f"exposure:{run.symbol}", run.symbol, lambda: exposure_of(head, minute))
             chain = {**head, "time": iso(data.known_at), "spot": number(data.spot)}
             self._publish(f"chain:{run.symbol}", run.symbol, chain)
         self.status()
+
+    def quote(self, data: SnapshotData, arrived: float) -> None:
+        """Publish the underlying's quote alone, as it is between two minutes of a live market."""
+        run = self._run
+        if self._session is None:
+            return
+        quote = quote_of(run, self._session, data, previous=self._previous, arrived=arrived)
+        self._publish(f"quote:{run.symbol}", run.symbol, quote)
 
     def status(self) -> None:
         """Publish the run's own row without its place: that is market data, and this is not."""

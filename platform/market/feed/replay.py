@@ -121,6 +121,9 @@ class ReplaySession:
         """Return True: the day is over."""
         return True
 
+    def between(self, after: int) -> SnapshotData | None:
+        """Return None: each of its minutes is there."""
+
     def closed(self) -> None:
         """Do nothing: a recorded day is in the store already."""
 

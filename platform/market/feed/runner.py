@@ -164,7 +164,7 @@ class FeedRunner:
 
     def _minutes(self, source: SessionSource) -> Iterator[SnapshotData]:
         """Yield a session's minutes; of one that is on, each as it comes."""
-        place = 0
+        place = told = 0
         while True:
             complete = source.complete()  # asked first: what comes until then is read
             begin = partial(_minutes_after, source, place)
@@ -173,9 +173,18 @@ class FeedRunner:
                 yield data
             if complete:
                 return
+            told = self._tell_between(source, max(place, told))
             self._publisher.flush()
             self._follow_wish(place)
             self._sleep(CONTROL_EVERY_S)
+
+    def _tell_between(self, source: SessionSource, told: int) -> int:
+        """Tell the quote of a live market that no minute has told; return of when the last is."""
+        data = self._durable(partial(source.between, told))
+        if data is None:
+            return told
+        self._publisher.quote(data, time.time())
+        return data.known_at
 
     def _place(self) -> int | None:
         newest = FrameRow.objects.filter(run=self.run, kind="intraday").order_by("-time").first()

@@ -207,6 +207,9 @@ class SimulatedSourceSession:
         """Return True: the whole session is made from its seed."""
         return True
 
+    def between(self, after: int) -> SnapshotData | None:
+        """Return None: each of its minutes is there."""
+
     def closed(self) -> None:
         """Keep where the session left the market."""
         market = self._source.market

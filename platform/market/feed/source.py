@@ -47,6 +47,13 @@ class SessionSource(Protocol):
         """Return whether all of its minutes are there to be read."""
         ...
 
+    def between(self, after: int) -> SnapshotData | None:
+        """Return the newest snapshot known after an instant, while the session is on, if any.
+
+        It makes no row: it says where the market is between two minutes.
+        """
+        ...
+
     def at_close(self, newest: SnapshotData | None) -> DailyContext | None:
         """Return what is known at this session's close, or None without a daily bar of it."""
         ...

@@ -12,13 +12,15 @@ from django.utils import timezone
 
 from market import calendars, framestore, selectors, store
 from market.bars import newest_bar
-from market.clock import MINUTE, from_ns, to_ns
+from market.clock import MINUTE, SECOND, from_ns, to_ns
 from market.feed import control, live, replay, runner, service
+from market.feed.publish import Publisher
 from market.feed.runner import FeedRunner
 from market.frames import Kind, Missing
 from market.framestore import Rows, read_rows
 from market.models import FeedRun, FrameRow, Instrument, Snapshot
-from market.reach import WHOLE
+from market.reach import WHOLE, Reach
+from record.state import read_state
 from tests.market.feed.recorded import rows_of
 from tests.market.live.market import DAY, Live, live_market
 from tools_app.models import Cursor, Signal
@@ -208,6 +210,47 @@ def test_a_coin_has_a_session_a_day_of_utc_without_a_pause():
     assert rows_of(replayed("BTC/USD", day)) == rows_of(run)
 
 
+# --- between two minutes ------------------------------------------------------------------------
+def test_quotes_are_told_between_the_minutes_and_make_no_row(monkeypatch):
+    told: list[int] = []
+    quote = Publisher.quote
+
+    def tell(publisher, data, arrived):
+        told.append(data.known_at)
+        quote(publisher, data, arrived)
+
+    monkeypatch.setattr(Publisher, "quote", tell)
+    with live_market(minutes_before_close=3) as market:
+        run = whole(market)
+    rows = minutes_of(run).time.tolist()
+    assert told == sorted(set(told)), "each once, in order"
+    assert set(rows) < set(told)
+    assert len(told) > 3 * len(rows)
+    kept = read_state("quote:SPY").data["SPY"]
+    assert kept["last"] == pytest.approx(store.read_snapshot("SPY", at=from_ns(told[-1])).spot)
+
+
+@pytest.mark.parametrize(("delay", "between"), [(0, True), (90, False)])
+def test_prices_are_the_newest_that_may_be_seen(delay, between, monkeypatch):
+    with live_market(minutes_before_close=6) as market:
+        times = iter(range(1000))
+        run = live.take_up("SPY", DAY)
+        market.feed(run, lambda: next(times) > 24)
+        FeedRun.objects.update(state="running")
+        now = from_ns(market.now())
+        monkeypatch.setattr(selectors.timezone, "now", lambda: now)
+        reach = Reach(delay, None)
+        prices, row = (get("SPY", reach) for get in (selectors.newest_prices, selectors.place))
+    seen, of_row = (store.load_snapshot(one.id).known_at for one in (prices, row))
+    latest = to_ns(now) - delay * SECOND
+    assert of_row <= seen <= latest
+    assert seen > latest - 11 * SECOND
+    assert of_row % MINUTE == 0
+    assert prices.run == run
+    if between:
+        assert seen % MINUTE
+
+
 # --- runs ---------------------------------------------------------------------------------------
 def recorded_run(**more) -> FeedRun:
     spy, _ = Instrument.objects.get_or_create(symbol="SPY", kind="equity")
@@ -293,8 +336,6 @@ def test_a_live_minute_that_does_not_come_makes_the_symbol_stale(late, stale):
 
 
 def test_the_plans_delay_counts_on_our_clock_while_the_market_is_live():
-    from market.reach import Reach
-
     now = timezone.now()
     recorded_run(position=now - dt.timedelta(minutes=5), heartbeat_at=now, rows=1)
     within = selectors.span_of("SPY", Reach(delay_s=900, history_days=None))
