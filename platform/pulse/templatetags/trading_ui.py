@@ -197,11 +197,14 @@ def payoff_figure(ending: dict[str, Any], spot: str, bends: list[float]) -> Safe
 @register.simple_tag
 def payoff_words(ending: dict[str, Any]) -> str:
     """Say what the figure shows."""
-    most = "without end" if ending["most"] is None else f"${fmt.number(ending['most'], 2)}"
-    least = "without end" if ending["least"] is None else f"${fmt.number(bare(ending['least']), 2)}"
+    most = "any amount" if ending["most"] is None else f"at most ${fmt.number(ending['most'], 2)}"
+    least = (
+        "any amount" if ending["least"] is None
+        else f"at most ${fmt.number(bare(ending['least']), 2)}"
+    )  # fmt: skip
     even = " and ".join(fmt.number(one, 2) for one in ending["even"])
     where = f" It breaks even at {even}." if even else ""
-    return f"At its end it makes at most {most} and loses at most {least}, before fees.{where}"
+    return f"At its end it makes {most} and loses {least}, before fees.{where}"
 
 
 @register.simple_tag
