@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import random
 import sys
 from decimal import Decimal
@@ -12,9 +13,9 @@ from django.test import Client
 
 from tests.trading.desk import Desk, desk, latch, market, new_desk, sent
 from tests.trials.sizes import seeds, told
-from trading.brokers.protocol import Activity, VenuePosition
+from trading.brokers.protocol import Activity, NotTakenError, VenuePosition
 from trading.execution import differences as rules
-from trading.execution import hearing, services
+from trading.execution import hearing, reconcile, services
 from trading.execution.differences import Difference, Holding, Side, Weight, compare, weigh
 from trading.execution.selectors import state_of
 from trading.execution.states import Standing
@@ -358,8 +359,54 @@ def test_no_look_asks_for_what_was_before_this_house_knew_the_account(desk: Desk
     desk.lane.session.compared = False
     desk.lane.reconcile_soon()
     desk.turn()
-    assert len(asked) == 3
+    assert len(asked) == 4
     assert min(asked) >= known
+
+
+@real
+@pytest.mark.parametrize(("stale", "days"), [(1, 0), (2, 1)])
+def test_a_difference_of_a_moment_asks_for_no_day(desk: Desk, monkeypatch, stale, days):
+    """A day of fills has more pages than there may be requests."""
+    desk.live()
+    bought(desk)
+    desk.clock.sleep(3600)
+    again(desk)
+    again(desk)
+    asked, ask, read, old = [], desk.venue.executions, desk.venue.positions, iter(range(stale))
+    monkeypatch.setattr(
+        desk.venue,
+        "executions",
+        lambda start: (asked.append(desk.clock.now() - start), ask(start))[1],
+    )
+    monkeypatch.setattr(desk.venue, "positions", lambda: read() if next(old, None) is None else [])
+    assert reconcile.reconcile(desk.lane.session, not_again=frozenset({"SPY"})).clean
+    assert sum(one > dt.timedelta(hours=1) for one in asked) == days
+    assert len(asked) == stale + 1
+
+
+@real
+def test_a_rate_that_is_used_up_is_given_time_to_come_back(desk: Desk, monkeypatch):
+    desk.live()
+    tries, ask = [], desk.venue.executions
+
+    def used_up(start: dt.datetime) -> list:
+        tries.append(desk.clock.monotonic())
+        raise NotTakenError("The broker's rate is used up.", desk.clock.now())
+
+    monkeypatch.setattr(desk.venue, "executions", used_up)
+    desk.lane.reconcile_soon()
+    began = desk.clock.monotonic()
+    desk.until(lambda: len(tries) == 5, 300)
+    waits = [round(after - before) for before, after in itertools.pairwise(tries)]
+    assert waits == [11, 22, 44, 60]
+    assert tries[0] - began < 1
+    monkeypatch.setattr(desk.venue, "executions", ask)
+    desk.until(lambda: desk.standing == Standing.LIVE and desk.lane.session.reconciled, 70)
+    monkeypatch.setattr(desk.venue, "executions", used_up)
+    tries.clear()
+    desk.lane.reconcile_soon()
+    desk.until(lambda: len(tries) == 2, 30)
+    assert round(tries[1] - tries[0]) == 11, "once it went well the waiting begins anew"
 
 
 @real

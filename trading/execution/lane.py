@@ -76,7 +76,7 @@ class Lane:
         self._stream: Stream | None = None
         self._queued: set[object] = set()
         self._lock = threading.Lock()
-        self._due = 0.0
+        self._due, self._again = 0.0, AGAIN_S
         self._skipped: frozenset[str] = frozenset()
         self._polled: dt.datetime | None = None
         self._poll_due = 0.0
@@ -230,8 +230,10 @@ class Lane:
         self._due = session.clock.monotonic() + AGAIN_S  # also after a fault
         told = reconcile.reconcile(session, not_again=self._skipped)
         self._skipped = frozenset(told.skipped) - self._skipped
+        # Each try that ends at the rate has used up what came back since the one before.
+        self._again = min(2 * self._again, RECONCILE_S) if told.limited else AGAIN_S
         soon = told.failed or told.skipped
-        self._due = session.clock.monotonic() + (AGAIN_S if soon else RECONCILE_S)
+        self._due = session.clock.monotonic() + (self._again if soon else RECONCILE_S)
         if told.standing == Standing.HALTED:
             self.halt("; ".join(str(one) for one in told.differences))
 

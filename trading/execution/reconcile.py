@@ -1,11 +1,11 @@
 """The books are brought to what the broker says, before anything is sent and every minute.
 
 Orders, fills and activities are told again since some minutes before the newest clean pass; since
-a day before it where a difference is found, and once by a holder whose books were found to be the
+a day before it where a difference stays, and once by a holder whose books were found to be the
 broker's. The gate does not wait for that day: a busy one has more pages than a broker's rate. What
-is booked already writes nothing, so a second pass writes no row. What then still differs is looked
-at twice. A rounding is booked with that reason; anything else stops the account until a person
-accepts it. A question that fails means that nothing is known, never that nothing is held.
+is booked already writes nothing, so a second pass writes no row. What differs is looked at again,
+with the day told once. A rounding is booked with that reason; anything else stops the account until
+a person accepts it. A question that fails means that nothing is known, never that nothing is held.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ from typing import Final
 import structlog
 from django.db.models.functions import Now
 
-from trading.brokers.protocol import BrokerError, OutcomeUnknownError, VenueAccount
+from trading.brokers.protocol import (
+    BrokerError,
+    NotTakenError,
+    OutcomeUnknownError,
+    VenueAccount,
+)
 from trading.execution import hearing, opening, sending, services
 from trading.execution.differences import (
     Difference,
@@ -50,7 +55,7 @@ OVERLAP: Final = dt.timedelta(minutes=10)
 DAY_AGAIN_S: Final = 600.0
 """After a whole day that was not told to its end."""
 TOUCHED: Final = dt.timedelta(seconds=5)
-LOOKS: Final = 3
+LOOKS: Final = 4
 BETWEEN_S: Final = 0.5
 
 
@@ -66,6 +71,8 @@ class Pass:
         What could not be booked or does not fit.
     differences : list
         What differs and was not booked.
+    limited : bool
+        Whether the broker's rate was used up: to ask again soon would use up what comes back.
     skipped : set of str
         Instruments that were touched a moment ago and are compared by the next pass.
     booked : int
@@ -73,6 +80,7 @@ class Pass:
     """
 
     failed: str = ""
+    limited: bool = False
     broken: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
@@ -102,6 +110,7 @@ def reconcile(session: Session, *, not_again: frozenset[str] = frozenset()) -> P
         _walk(session, told, not_again)
     except BrokerError as error:
         told.failed = str(error) or type(error).__name__
+        told.limited = isinstance(error, NotTakenError) and error.after is not None
         session.broken[:0] = told.broken
         log.warning("not_reconciled", account=session.account_id, why=told.failed)
         return told
@@ -177,25 +186,29 @@ def _missing(session: Session, told: Pass, names: set[str], not_again: frozenset
 
 
 def _walk(session: Session, told: Pass, not_again: frozenset[str]) -> None:
-    """Listen and compare, until the same is seen twice, once of them with the whole day told."""
+    """Listen and compare, until the same is seen twice, the later time with the whole day told.
+
+    The day is asked for at the third look: most differences are of a moment.
+    """
     before: list[Difference] | None = None
     now = session.clock.monotonic()
-    whole = session.compared and now >= session.day_due
-    if whole:
+    due = session.compared and now >= session.day_due
+    if due:
         session.day_due = now + DAY_AGAIN_S
-    start = since(session, BEFORE if whole else OVERLAP)
+    whole = False
     for look in range(LOOKS):
         if look:
             session.clock.sleep(BETWEEN_S)
-            start = since(session)
-            if whole:  # told a moment ago; nothing from before this house knew the account
-                start = max(start, session.clock.now() - OVERLAP)
-            whole = True
+        if whole:  # told a moment ago; nothing from before this house knew the account
+            start = max(since(session), session.clock.now() - OVERLAP)
+        else:
+            whole = due or look > 1
+            start = since(session, BEFORE if whole else OVERLAP)
         listen_again(session, told, not_again, start)
         touched = _touched(session) - not_again
         theirs, account = _theirs(session)
         found = compare(_ours(session), theirs, touched)
-        if not found or found == before:
+        if not found or (whole and found == before):
             if whole:
                 session.day_due = math.inf
             told.skipped |= touched
