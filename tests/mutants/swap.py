@@ -121,5 +121,6 @@ def _forget() -> None:
     """Forget what functions remember of their answers."""
     for module in _mine():
         for value in list(vars(module).values()):
-            if isinstance(value, functools._lru_cache_wrapper):
+            # By its own type: a proxy of what is gone fails when asked what it stands for.
+            if issubclass(type(value), functools._lru_cache_wrapper):
                 value.cache_clear()

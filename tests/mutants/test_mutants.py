@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from celery.local import Proxy
 
 from tests.mutants import kinds, run, swap
 
@@ -100,7 +101,7 @@ def test_a_change_of_a_function_takes_hold_wherever_it_was_imported(sample):
 
 def test_a_change_of_a_constant_takes_hold_with_what_follows_from_it(sample, monkeypatch):
     other = ModuleType("tests.mutants.other")
-    other.MOST = sample[0].MOST
+    other.MOST, other.GONE = sample[0].MOST, Proxy({}.pop, ("a task that is gone",))
     monkeypatch.setitem(sys.modules, other.__name__, other)
     module = put(sample, "MOST", "MOST = D('0.11')")
     assert [str(one) for one in (module.MOST, module.TWICE, other.MOST)] == ["0.11", "0.22", "0.11"]
