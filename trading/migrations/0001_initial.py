@@ -1955,6 +1955,10 @@ class Migration(migrations.Migration):
             model_name="order",
             index=models.Index(fields=["account", "-id"], name="order_newest"),
         ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(fields=["account", "-created", "-id"], name="order_by_time"),
+        ),
         migrations.AddConstraint(
             model_name="order",
             constraint=models.UniqueConstraint(

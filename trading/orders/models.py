@@ -103,6 +103,7 @@ class Order(models.Model):
             models.Index(fields=("account", "state"), name="order_by_state"),
             models.Index(fields=("account", "venue_order_id"), name="order_at_venue"),
             models.Index(fields=("account", "-id"), name="order_newest"),
+            models.Index(fields=("account", "-created", "-id"), name="order_by_time"),
         ]
         constraints = [
             models.UniqueConstraint(fields=("account", "intent_id"), name="order_intent_once"),

@@ -74,7 +74,7 @@ SELECT json_build_object(
     AND NOT (ended_as = '' AND NOT accepted AND NOT working AND filled_quantity = 0)
     AND created >= coalesce((SELECT since FROM trading_accountstate
                              WHERE account_id = %(account)s), '-infinity')
-    ORDER BY id DESC LIMIT 20) AS newest),
+    ORDER BY created DESC, id DESC LIMIT 20) AS newest),
 'notional', (SELECT json_agg(notional) FROM (SELECT d.notional
     FROM (SELECT id FROM trading_order WHERE account_id = %(account)s
           ORDER BY id DESC LIMIT 1000) AS o JOIN trading_gatedecision d ON d.order_id = o.id
