@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -162,8 +162,7 @@ def newest_prices(symbol: str, reach: Reach) -> Place | None:
     name = _underlying(symbol)
     run = newest_run(name)
     live = run is not None and run.source == FeedRun.Source.LIVE
-    found = _newest(name, None if live else run, _span(name, run, reach))
-    return None if found is None else replace(found, run=run if live else found.run)
+    return _newest(name, None if live else run, _span(name, run, reach))
 
 
 def _place(name: str, run: FeedRun | None, within: Span, at: dt.datetime | None) -> Place | None:

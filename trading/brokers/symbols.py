@@ -31,15 +31,24 @@ def adjusted(symbol: str) -> bool:
     return any(one.isdigit() for one in root(symbol))
 
 
+def usual_time(symbol: str) -> str:
+    """Return for how long an order rests where nobody says it: coins have no day."""
+    return "gtc" if asset_of(symbol) == "crypto" else "day"
+
+
+def kinds_for(intent: Intent, abilities: Abilities) -> frozenset[str]:
+    """Return the kinds that a broker takes of an order with these legs."""
+    if len(intent.legs) > 1:
+        return abilities.packages
+    return abilities.kinds.get(asset_of(intent.legs[0].symbol), frozenset())
+
+
 def leaves_as_limit(intent: Intent, abilities: Abilities) -> bool:
     """Return whether an order waits here for its price and is sent as a limit order.
 
     So does one at the market, which is collared, and every kind that the broker lacks.
     """
-    kinds = abilities.kinds.get(asset_of(intent.legs[0].symbol), frozenset())
-    if len(intent.legs) > 1:
-        kinds = abilities.packages
-    return intent.kind == "market" or intent.kind not in kinds
+    return intent.kind == "market" or intent.kind not in kinds_for(intent, abilities)
 
 
 def check_deliverables(request: Request) -> None:

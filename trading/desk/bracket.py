@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from trading.brokers.symbols import asset_of
+from trading.brokers.symbols import usual_time
 from trading.ledger.book import LedgerError, plain
 from trading.models import OrderGroup
 from trading.orders import intents, ticks
@@ -73,11 +73,6 @@ def orders_of(order: Intent, exits: Exits) -> tuple[Intent, ...]:
     return order, *found
 
 
-def _usual_time(legs: tuple[Leg, ...]) -> str:
-    """Return for how long exits rest: coins have no day."""
-    return "gtc" if asset_of(legs[0].symbol) == "crypto" else "day"
-
-
 def _exit(order: Intent, exits: Exits, name: str, price: Decimal) -> Intent:
     """Return one exit, checked as an order of its own."""
     legs, sign = order.legs, 1
@@ -87,7 +82,7 @@ def _exit(order: Intent, exits: Exits, name: str, price: Decimal) -> Intent:
         sign = -1 if len(legs) > 1 and name != "trail" else 1
     made = Intent(
         _id_of(order.intent_id, name), legs, order.quantity, _KIND_OF[name],
-        order.time_in_force if order.time_in_force in _RESTING else _usual_time(legs),
+        order.time_in_force if order.time_in_force in _RESTING else usual_time(legs[0].symbol),
         origin=order.origin,
     )  # fmt: skip
     priced: dict[str, Any] = {_PRICE_OF[name]: sign * price}

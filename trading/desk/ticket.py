@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from market import occ
-from trading.brokers.symbols import asset_of
+from trading.brokers.symbols import usual_time
 from trading.desk.bracket import BRACKET, NAMES, OCO, Exits, exits_of
 from trading.desk.marks import Marks
 from trading.ledger.book import LedgerError, fits
@@ -70,8 +70,9 @@ def read(given: Mapping[str, str]) -> Ticket:
     legs = [{name: text(f"{name}{place}") for name in _LEG_FIELDS} for place in range(MOST_LEGS)]
     made = {name: text(name) for name in _FIELDS}
     made["underlying"] = made["underlying"].upper()
-    time = "gtc" if asset_of(made["underlying"]) == "crypto" else "day"  # coins have no day
-    defaults = {"quantity": "1", "kind": "limit", "time_in_force": time}
+    defaults = {
+        "quantity": "1", "kind": "limit", "time_in_force": usual_time(made["underlying"]),
+    }  # fmt: skip
     return Ticket({**made, **{k: v for k, v in defaults.items() if not made[k]}}, legs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from trading.brokers.protocol import Abilities, NativeGroups, RejectedError, Request
-from trading.brokers.symbols import asset_of, check_deliverables, check_group
+from trading.brokers.symbols import asset_of, check_deliverables, check_group, kinds_for
 from trading.ledger.book import plain
 from trading.orders.intents import Intent, Leg
 
@@ -44,8 +44,7 @@ def check(request: Request) -> None:
     if len(intent.legs) > 1 and assets != {"option"}:
         raise RejectedError("Alpaca takes packages of options alone.", "ability")
     (asset,) = assets
-    kinds = ABILITIES.kinds[asset] if len(intent.legs) == 1 else ABILITIES.packages
-    if intent.kind not in kinds:
+    if intent.kind not in kinds_for(intent, ABILITIES):
         raise RejectedError(f"Alpaca takes no {intent.kind} orders on {asset}.", "ability")
     if intent.time_in_force not in ABILITIES.times[asset]:
         taken = " or ".join(sorted(ABILITIES.times[asset]))

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from trading.brokers.protocol import Abilities, RejectedError, Request
-from trading.brokers.symbols import asset_of, check_deliverables, check_group, root_of
+from trading.brokers.symbols import (
+    asset_of,
+    check_deliverables,
+    check_group,
+    kinds_for,
+    root_of,
+)
 from trading.ledger.book import plain
 from trading.orders.intents import Leg
 
@@ -32,7 +38,7 @@ def check(request: Request) -> None:
     package = len(intent.legs) > 1
     if package and (assets != {"option"} or len({root_of(leg.symbol) for leg in intent.legs}) > 1):
         raise RejectedError("Tradier takes packages of one underlying's options.", "ability")
-    if intent.kind not in (ABILITIES.packages if package else _KINDS):
+    if intent.kind not in kinds_for(intent, ABILITIES):
         raise RejectedError(f"Tradier takes no {intent.kind} orders like this.", "ability")
     if intent.time_in_force not in _TIMES:
         raise RejectedError(f"Tradier takes no {intent.time_in_force} orders.", "ability")
