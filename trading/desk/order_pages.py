@@ -53,6 +53,7 @@ def _order(
         "times": TIMES,
         "faults": faults,
         "fault": next((text for name, text in faults.items() if name not in _KNOWN), ""),
+        "ended": found.state in FINAL,
         "cancellable": found.state not in FINAL and found.state != State.CANCEL_PENDING,
     }
     code = HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK

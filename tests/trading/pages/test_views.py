@@ -12,13 +12,16 @@ from django.utils import timezone
 from market.models import FeedRun, Instrument
 from record.live import topics
 from record.models import StreamEvent
+from tests.trading.conftest import says as venue_says
 from trading.execution import services as execution
 from trading.execution.selectors import state_of
 from trading.execution.states import Standing
 from trading.ledger import services as ledger
 from trading.ledger.services import Source
 from trading.models import Account, Order
+from trading.orders.machine import News
 from trading.orders.telling import channel_of
+from trading.orders.venue import apply
 
 pytestmark = pytest.mark.django_db
 OPENING = {"name": "first", "cash": "25,000.50", "market": "simulator:SIM", "method": "fifo"}
@@ -189,6 +192,19 @@ def test_an_order_is_cancelled_and_replaced_from_its_page(web, account, at_venue
     web.post(f"{page}cancel")
     order.refresh_from_db()
     assert order.state == "cancel_pending"
+
+
+def test_an_order_that_ends_takes_its_buttons_along(web, account, at_venue):
+    order, name = at_venue(account)
+    page, gone = f"/trading/orders/{order.pk}/", '<div id="change" hx-swap-oob="true" hidden></div>'
+    parts = {"HX-Request": "true"}
+    assert 'aria-labelledby="change-h"' in text(web.get(page))
+    assert "change" not in text(web.get(page, headers=parts)), "what is typed stays"
+    apply(account.pk, venue_says(News.CANCELED, "ended", name))
+    assert gone in text(web.get(page, headers=parts))
+    whole = text(web.get(page))
+    assert 'aria-labelledby="change-h"' not in whole
+    assert gone not in whole
 
 
 def test_what_is_anothers_is_not_there(eve, account, at_venue):
