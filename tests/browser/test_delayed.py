@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -30,6 +31,11 @@ def opened(context, market):
         watched.page.clock.install()
         made.append(watched)
         assert watched.visit(path).status == 200
+        # A minute that passes before the socket is open would be its silence: it is let go then.
+        settled = re.compile("live|idle")
+        expect(watched.page.locator("#connection")).to_have_attribute(
+            "data-state", settled, timeout=15_000
+        )
         return watched.page
 
     yield open_page
@@ -54,6 +60,8 @@ def test_the_delay_is_said_where_the_age_stands_with_a_way_to_the_plans(market, 
 def test_a_late_page_hears_no_market_channel_and_is_refused_none(market, opened):
     asked: list[str] = []
     page = opened("/account/")  # a page without a panel first: its clock follows nothing either
+    expect(page.locator("#connection")).to_have_attribute("data-state", "idle")
+    expect(page.locator("#connection")).not_to_be_visible()  # nothing is being connected
     page.on("websocket", lambda ws: ws.on("framesent", lambda text: asked.append(str(text))))
     page.goto(f"{market.address}/dashboard/")
     expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=15_000)

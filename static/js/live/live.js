@@ -20,7 +20,7 @@
  * Listeners run in one animation frame per batch; a hidden tab stores and tells when it is shown.
  *
  * Custom events on `document`:
- *   "live:status"    detail {state: "connecting"|"live"|"reconnecting"|"offline"|"polling",
+ *   "live:status"    detail {state: "idle"|"connecting"|"live"|"reconnecting"|"offline"|"polling",
  *                            text: "Live"|"Reconnecting, try 3"|"Offline"|"Polling"|..., tries}
  *   "live:restored"  detail {channel, missed, snapshot}: a gap is closed; `missed` events came
  *                    late (`snapshot`: they came as one snapshot)

@@ -1,7 +1,8 @@
 /**
  * One socket that stays: connects, listens for silence, and comes back with growing pauses.
  *
- * Statuses: {state: "connecting" | "live" | "reconnecting" | "offline" | "polling", text, tries}.
+ * Statuses: {state: "idle" | "connecting" | "live" | "reconnecting" | "offline" | "polling", text,
+ * tries}. "idle" is told while nothing asked for a connection: the page follows no channel.
  * "polling" is told when no connection ever worked (a proxy in the way): the page may then poll,
  * while the socket goes on trying.
  */
@@ -135,6 +136,7 @@ export class LiveSocket {
 
   status() {
     const { tries } = this;
+    if (this.stopped) return { state: "idle", text: "", tries };
     if (this.open) return { state: "live", text: "Live", tries };
     if (navigator.onLine === false) return { state: "offline", text: "Offline", tries };
     if (!this.everOpen && tries >= HOPELESS) return { state: "polling", text: "Polling", tries };
