@@ -44,3 +44,24 @@ def test_a_look_keeps_its_address_clean_and_the_button_sends_with_exits(
     page.get_by_role("button", name="Send the order").click()
     expect(page.locator("#group-h")).to_have_text("With its exits")
     context.close()
+
+
+def test_another_underlying_brings_its_own_fields_and_what_was_typed_stays(
+    browser: Browser, site: Site
+):
+    context = browser.new_context()
+    site.sign_in(context, "pro")
+    page = context.new_page()
+    page.goto(f"{site.address}/trading/ticket/?account=1&shape=call")
+    expect(page.locator("#strike0")).to_be_visible()
+    page.fill("#t-limit_price", "1234.5")
+    page.fill("#t-underlying", "btc/usd")
+    page.locator("#t-quantity").focus()
+    expect(page.locator("#ticket-h")).to_contain_text("BTC/USD")
+    expect(page.locator("#right0 option")).to_have_text(["Coins"])
+    expect(page.locator("#strike0")).to_be_hidden()
+    expect(page.locator("#t-time")).to_have_value("gtc")
+    expect(page.locator("#t-limit_price")).to_have_value("1234.5")
+    expect(page.locator("#t-quantity")).to_be_focused()
+    expect(page.locator(".leg.unused")).to_have_count(3)
+    context.close()

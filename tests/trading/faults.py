@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from types import SimpleNamespace
@@ -104,16 +104,21 @@ def database_set(name: str, value: str) -> Iterator[None]:
 
 @contextmanager
 def no_connection_left(broken: Broken) -> Iterator[None]:
-    connection.close()
-    with ExitStack() as taken:
-
-        def take_all() -> None:
-            while True:
-                taken.enter_context(admin())
-
-        with pytest.raises(psycopg.OperationalError, match="too many clients"):
-            take_all()
-        yield
+    """A role of the test's own has none left: taking the server's would starve other tests."""
+    given = connection.settings_dict
+    user, role = given["USER"], f"crowded_{given['NAME']}"
+    with admin() as link:
+        link.execute(f"DROP ROLE IF EXISTS {role}")
+        link.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 0")
+        connection.close()
+        given["USER"] = role  # each thread's next connection is this role's
+        try:
+            with pytest.raises(OperationalError, match="too many connections"):
+                connection.ensure_connection()
+            yield
+        finally:
+            given["USER"] = user
+            link.execute(f"DROP ROLE {role}")
 
 
 @contextmanager

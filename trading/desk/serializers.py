@@ -8,6 +8,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from trading.brokers.symbols import usual_time
 from trading.ledger.models import DIGITS
 from trading.models import Account
 from trading.orders.intents import KINDS, LONGEST_INTENT, MOST_LEGS, TIMES
@@ -90,13 +91,20 @@ class WantedSerializer(PricedSerializer):
     )
     quantity = Number(help_text="Units; above zero.")
     kind = serializers.ChoiceField(choices=tuple(KINDS), default="limit")
-    time_in_force = serializers.ChoiceField(choices=TIMES, default="day")
+    time_in_force = serializers.ChoiceField(
+        choices=TIMES, required=False, help_text="Left out: day, and gtc for coins."
+    )
     bracket = BracketSerializer(required=False, allow_null=True)
     oco = PairSerializer(required=False, allow_null=True)
 
     def validate_legs(self, value: list[Mapping[str, Any]]) -> list[tuple[str, int]]:
         """Return the legs as pairs."""
         return [(one["symbol"], one["ratio"]) for one in value]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return what was sent, with the time that its instrument usually has."""
+        first = next((symbol for symbol, _ in attrs["legs"]), "")
+        return {"time_in_force": usual_time(first), **attrs}
 
 
 class PlaceSerializer(WantedSerializer):

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from market import occ
-from trading.brokers.symbols import usual_time
+from trading.brokers.symbols import asset_of, usual_time
 from trading.desk.bracket import BRACKET, NAMES, OCO, Exits, exits_of
 from trading.desk.marks import Marks
 from trading.ledger.book import LedgerError, fits
@@ -92,6 +92,44 @@ def shaped(shape: str, ticket: Ticket, marks: Marks, today: dt.date) -> Ticket:
         legs.append(leg)
     empty = {"side": "", "right": "call", "expiry": "", "strike": "", "ratio": "1"}
     return Ticket(ticket.fields, [*legs, *(dict(empty) for _ in range(MOST_LEGS - len(legs)))])
+
+
+def moved(ticket: Ticket, drawn: str, marks: Marks, today: dt.date) -> Ticket:
+    """Return a ticket that was drawn of one underlying, as it is of another.
+
+    What was typed stays where it can be meant: an expiry that is not listed gives way to the usual
+    one, a strike to none, options of coins to coins, and the usual time to the usual time.
+    """
+    name = ticket.fields["underlying"]
+    ladder = strikes_of(marks.listed(name))
+    fields = dict(ticket.fields)
+    if fields["time_in_force"] == usual_time(drawn):
+        fields["time_in_force"] = usual_time(name)
+    return Ticket(fields, [_moved_leg(leg, name, ladder, today) for leg in ticket.legs])
+
+
+def _moved_leg(
+    leg: Mapping[str, str], name: str, ladder: Mapping[dt.date, list[Decimal]], today: dt.date
+) -> dict[str, str]:
+    if is_coins(name) or leg["right"] == "share":
+        return {**leg, "right": "share", "expiry": "", "strike": ""}
+    listed = {day.isoformat(): day for day in ladder}
+    usual = _usual(list(ladder), today)
+    day = listed.get(leg["expiry"], usual)
+    if day is None:
+        return dict(leg)
+    known = leg["strike"] in {f"{one:f}" for one in ladder[day]}
+    return {**leg, "expiry": day.isoformat(), "strike": leg["strike"] if known else ""}
+
+
+def is_coins(name: str) -> bool:
+    """Return whether an underlying is a pair of coins, which has no options here."""
+    return asset_of(name) == "crypto"
+
+
+def shapes_of(name: str) -> dict[str, str]:
+    """Return the shapes of an underlying, with what they are called."""
+    return {"shares": "Coins"} if is_coins(name) else SHAPES
 
 
 def strikes_of(listed: Sequence[occ.Contract]) -> dict[dt.date, list[Decimal]]:

@@ -42,12 +42,16 @@ def form(request: HttpRequest) -> HttpResponse:
     account = _account(request, asked)
     if account is not None and not asked.fields["underlying"]:
         asked.fields["underlying"] = _underlying(account)
+    name = asked.fields["underlying"]
+    today = (marks.of(name).at or timezone.now()).astimezone(NEW_YORK).date()
+    drawn = request.GET.get("drawn", name)
+    if drawn != name:
+        asked = ticket.moved(asked, drawn, marks, today)
     shape = request.GET.get("shape", "")
-    if shape in ticket.SHAPES and account is not None:
-        now = marks.of(asked.fields["underlying"]).at or timezone.now()
-        asked = ticket.shaped(shape, asked, marks, now.astimezone(NEW_YORK).date())
+    if shape in ticket.shapes_of(name) and account is not None:
+        asked = ticket.shaped(shape, asked, marks, today)
         _price(asked, marks)
-    return _form(request, asked, account, marks, {})
+    return _form(request, asked, account, marks, {}, moved=drawn != name)
 
 
 def _account(request: HttpRequest, asked: Ticket) -> Account | None:
@@ -85,6 +89,8 @@ def _form(
     account: Account | None,
     marks: Marks,
     faults: Mapping[str, str],
+    *,
+    moved: bool = False,
 ) -> HttpResponse:
     user = person(request)
     name = asked.fields["underlying"]
@@ -104,7 +110,10 @@ def _form(
         "expiries": list(ladder),
         "strikes": _near(sorted({one for row in ladder.values() for one in row}), spot),
         "spot": payloads.amount(spot),
-        "shapes": ticket.SHAPES,
+        "shapes": ticket.shapes_of(name),
+        "coins": ticket.is_coins(name),
+        "unit": "Coins" if ticket.is_coins(name) else "Shares",
+        "moved": moved,
         "kinds": KINDS,
         "times": TIMES,
         "faults": shown,

@@ -34,5 +34,6 @@ function fit() {
 if (form) {
   fit();
   form.addEventListener("change", fit);
+  document.addEventListener("htmx:oobAfterSwap", fit); // another underlying brings its own legs
   loadHtmx().catch(() => {}); // without it the button looks
 }

@@ -93,6 +93,16 @@ def test_a_package_has_its_contracts_in_occs_short_form(web, account):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("symbol", "more", "time"),
+    [("SPY", {}, "day"), ("BTC/USD", {}, "gtc"), ("BTC/USD", {"time_in_force": "ioc"}, "ioc")],
+)
+def test_an_order_without_a_time_has_its_instruments_usual_one(web, account, symbol, more, time):
+    """No feed plays the market here, so the gate refuses it; its row says what was asked."""
+    legs = [{"symbol": symbol, "ratio": 1}]
+    assert post(web, "orders", wanted(account, legs=legs, **more)).json()["time_in_force"] == time
+
+
 def test_what_the_gate_refuses_is_stored_and_says_why(web, account):
     """No feed plays the market here, so the real gate has to refuse."""
     answer = post(web, "orders", wanted(account))

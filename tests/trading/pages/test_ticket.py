@@ -17,6 +17,7 @@ from trading.execution.states import Standing
 from trading.models import Account, Order
 
 pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
 CONDOR = {
     "side0": "buy", "right0": "put", "expiry0": "2026-12-18", "strike0": "575", "ratio0": "1",
     "side1": "sell", "right1": "put", "expiry1": "2026-12-18", "strike1": "585", "ratio1": "1",
@@ -74,6 +75,35 @@ def test_a_shape_is_a_whole_ticket_with_its_preview(web, sim):
 def test_coins_have_no_day(web, sim, asked, time):
     page = text(web.get(f"/trading/ticket/?account={sim.pk}&{asked}"))
     assert f'<option value="{time}" selected>' in page
+
+
+def test_a_pair_of_coins_is_called_by_its_name_and_has_no_options(web, sim):
+    page = text(web.get(f"/trading/ticket/?account={sim.pk}&underlying=BTC/USD&shape=shares"))
+    assert "shape=shares" in page
+    assert "shape=condor" not in page
+    assert '<option value="share" selected>Coins</option>' in page
+    assert '<option value="call"' not in page
+    assert "Shares</option>" not in page
+
+
+def test_another_underlying_brings_its_own_fields_along(web, sim):
+    asked = {**CONDOR, "account": str(sim.pk), "drawn": "SPY", "time_in_force": "day"}
+    same = text(web.get("/trading/ticket/", {**asked, "drawn": "SIM"}, headers=HTMX))
+    assert "ticket-legs" not in same, "what is being typed is left alone"
+    part = text(web.get("/trading/ticket/", asked, headers=HTMX))
+    assert part.count('hx-swap-oob="true"') == 3
+    assert '<input type="hidden" name="drawn" value="SIM">' in part
+    assert '<option value="2026-12-18" selected>' in part, "what is listed stays"
+    assert 'value="575"' in part
+    moved = text(web.get("/trading/ticket/", {**asked, "expiry0": "2027-01-15"}, headers=HTMX))
+    assert '<option value="2026-12-18" selected>' in moved, "an expiry that is not listed does not"
+    coins = text(web.get("/trading/ticket/", {**asked, "underlying": "btc/usd"}, headers=HTMX))
+    assert '<option value="gtc" selected>' in coins
+    assert '<option value="share" selected>Coins</option>' in coins
+    chosen = {**asked, "underlying": "btc/usd", "time_in_force": "ioc"}
+    assert '<option value="ioc" selected>' in text(
+        web.get("/trading/ticket/", chosen, headers=HTMX)
+    )
 
 
 def test_htmx_gets_the_preview_alone(web, sim):
