@@ -1,10 +1,14 @@
 """Fixtures of the whole suite."""
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.test import TransactionTestCase
 from hypothesis import settings
+
+from tests.emptying import empty
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,6 +30,13 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared folder with reference data is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_what_is_there_is_emptied() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
+        yield
 
 
 @pytest.fixture(autouse=True)

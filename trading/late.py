@@ -17,11 +17,11 @@ from market.reach import Reach
 
 WHY: Final = "Its figures follow from quotes of then, which your plan sees {} minutes late."
 _TOLD: Final = frozenset({
-    "all rules", "plan", "opt in", "account state", "switches", "order kind", "symbol", "structure",
-    "session", "contract", "last trade", "last hour", "quote age", "underlying age", "chain age",
-    "future", "order size", "orders a second", "orders a minute", "orders a day", "duplicate",
-    "openings a day", "seconds between openings", "broker refusals", "uncovered", "position",
-    "earnings", "macro", "wash sale", "gate",
+    "all rules", "plan", "opt in", "account state", "switches", "order kind", "broker", "symbol",
+    "structure", "session", "contract", "last trade", "last hour", "quote age", "underlying age",
+    "chain age", "future", "order size", "orders a second", "orders a minute", "orders a day",
+    "duplicate", "openings a day", "seconds between openings", "broker refusals", "uncovered",
+    "position", "earnings", "macro", "wash sale", "gate",
 })  # fmt: skip
 """Rules that compare no price; one that is new is taken to do so."""
 _NUMBER: Final = re.compile(r"(?<![\w.])(?<!rder )\d[\d,]*(?:\.\d+)?(?!\w)")

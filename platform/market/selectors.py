@@ -154,14 +154,17 @@ def place(symbol: str, reach: Reach, at: dt.datetime | None = None) -> Place | N
     return _place(name, run, within, within.shown(at))
 
 
-def newest_prices(symbol: str, reach: Reach) -> Place | None:
+def newest_prices(symbol: str, reach: Reach, *, real: bool = False) -> Place | None:
     """Find the snapshot with a symbol's newest prices within reach: what orders are judged by.
 
-    A live market has some between two minutes, which make no row.
+    A live market has some between two minutes, which make no row. With `real` no run that plays
+    another day or a simulation counts.
     """
     name = _underlying(symbol)
     run = newest_run(name)
     live = run is not None and run.source == FeedRun.Source.LIVE
+    if real and not live:
+        run = None
     return _newest(name, None if live else run, _span(name, run, reach))
 
 

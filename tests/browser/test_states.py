@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Iterator
 
@@ -262,6 +263,26 @@ def test_a_quote_moves_in_place(market, opened):
     expect(page.locator('.clock [data-q="last"]')).to_have_text("498.76")
     state.publish_state("quote:SPY", "SPY", payloads.quote("SPY"))
     expect(page.locator('.clock [data-q="last"]')).to_have_text("513.40", timeout=10_000)
+
+
+def test_a_quote_between_two_minutes_belongs_to_the_bar_that_ends_after_it(market, opened):
+    from record import state
+
+    page = live_dashboard(opened)
+    newest = "() => document.querySelector('pulse-chart').last"
+    expect(page.locator("pulse-chart canvas").first).to_be_visible(timeout=10_000)
+    before = page.evaluate(newest)
+    for seconds, bars in ((-60, 0), (0, 0), (0.5, 1), (30, 1), (60, 1), (60.5, 2)):
+        at = dt.datetime.fromtimestamp(before["time"] + seconds, dt.UTC).isoformat()
+        price = 500 + seconds
+        quote = {**payloads.quote("SPY"), "time": at, "last": price}
+        state.publish_state("quote:SPY", "SPY", quote)
+        expect(page.locator('.clock [data-q="last"]')).to_have_text(f"{price:.2f}", timeout=10_000)
+        seen = page.evaluate(newest)
+        assert seen["time"] == before["time"] + 60 * bars
+        if seconds >= 0:
+            assert seen["close"] == price
+    state.publish_state("quote:SPY", "SPY", payloads.quote("SPY"))
 
 
 def test_what_a_finished_run_left_is_not_stale(market, opened):

@@ -410,6 +410,46 @@ def test_a_rate_that_is_used_up_is_given_time_to_come_back(desk: Desk, monkeypat
 
 
 @real
+def test_nothing_opens_on_a_difference_that_stands_while_the_day_cannot_be_told(
+    desk: Desk, monkeypatch
+):
+    bought(desk.live())
+    again(desk)
+    desk.venue.held["SPY"] += 1
+    ask, asked = desk.venue.executions, []
+
+    def used_up(start: dt.datetime) -> list:
+        asked.append(start)
+        if len(asked) % 3 == 0:
+            raise NotTakenError("The broker's rate is used up.", desk.clock.now())
+        return ask(start)
+
+    monkeypatch.setattr(desk.venue, "executions", used_up)
+    told = reconcile.reconcile(desk.lane.session, not_again=frozenset({"SPY"}))
+    assert told.limited
+    assert not desk.lane.session.ready
+    desk.venue.held["SPY"] -= 1
+    assert reconcile.reconcile(desk.lane.session, not_again=frozenset({"SPY"})).clean
+    assert desk.lane.session.ready
+
+
+@real
+def test_a_pass_that_is_wished_for_during_one_follows_it(desk: Desk, monkeypatch):
+    desk.live()
+    whole = reconcile.reconcile
+
+    def wished(session, **more):
+        told = whole(session, **more)
+        desk.lane.reconcile_soon()
+        return told
+
+    monkeypatch.setattr(reconcile, "reconcile", wished)
+    desk.lane.reconcile_soon()
+    desk.turn()
+    assert desk.lane._due <= desk.clock.monotonic()
+
+
+@real
 def test_a_fill_of_long_ago_is_found_by_the_difference_that_it_makes(desk: Desk):
     desk.live()
     desk.place("late", "2")

@@ -40,7 +40,7 @@ def storm(desk: Desk, count: int = A_STORM) -> None:
         desk.place(f"i{number}", "3")
         patiently(desk)
         desk.turn(2, step=0.3)
-    desk.until(lambda: patiently(desk), 60 + 10 * count)
+    desk.until(lambda: patiently(desk), 60 + 10 * count, step=1.0)
     for order in Order.objects.filter(account=desk.account):
         assert len(desk.ids_of(order)) == 1, f"order {order.pk}, {order.state}: {order.reason}"
     for name in FAULTS:

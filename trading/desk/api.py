@@ -138,7 +138,7 @@ class OrderList(TradingMixin, IdempotentMixin, generics.GenericAPIView[Order]):
         with refusals():
             intent = asking.intent_of(
                 given, intent_id=intent_id(request, given["intent_id"]), origin=origin(request),
-                marks=Marks(reach),
+                marks=Marks(reach).seen_by(account),
             )  # fmt: skip
             placed = asking.place(account, intent, actor=actor(request), exits=exits_of(given))
         return _placed(placed, reach)
@@ -163,8 +163,9 @@ class OrderPreview(TradingMixin, APIView):
         account, reach = named_account(request, given["account"]), reach_of(request.user)
         with refusals():
             intent = asking.intent_of(
-                given, intent_id="preview", origin=origin(request), marks=Marks(reach)
-            )
+                given, intent_id="preview", origin=origin(request),
+                marks=Marks(reach).seen_by(account),
+            )  # fmt: skip
             if (exits := exits_of(given)) is not None:
                 orders_of(intent, exits)
             return Response(preview(account, intent, reach))

@@ -13,6 +13,7 @@ from market import occ, selectors
 from market.clock import from_ns
 from market.kept import Kept, indexed
 from market.reach import Reach
+from trading.models import Account
 from trading.scopes import underlying
 
 _DIGITS: Final = 6
@@ -31,11 +32,27 @@ NOTHING: Final = Mark(None, None)
 
 
 class Marks:
-    """Prices for one look; each underlying's snapshot is read once."""
+    """Prices for one look; each underlying's snapshot is read once.
 
-    def __init__(self, reach: Reach) -> None:
+    They are those of what plays a symbol; those of `seen_by` an account at a broker are of the
+    recorded market, whatever is played.
+    """
+
+    def __init__(self, reach: Reach, *, real: bool = False) -> None:
         self.reach = reach
+        self._real = real
+        self._other: Marks | None = None
         self._seen: dict[str, tuple[Kept, int] | None] = {}
+
+    def seen_by(self, account: Account | None) -> Marks:
+        """Return the prices of the market that an account trades in."""
+        real = account is not None and account.broker != "paper"
+        if real == self._real:
+            return self
+        if self._other is None:
+            self._other = Marks(self.reach, real=real)
+            self._other._other = self
+        return self._other
 
     def of(self, symbol: str) -> Mark:
         """Return the mark of an instrument: the middle, or the one side that there is."""
@@ -82,7 +99,7 @@ class Marks:
         return exact(float(seen[0].data.layout.multipliers[place]))
 
     def _look(self, name: str) -> tuple[Kept, int] | None:
-        where = selectors.newest_prices(name, self.reach)
+        where = selectors.newest_prices(name, self.reach, real=self._real)
         if where is None:
             return None
         found = where.load()

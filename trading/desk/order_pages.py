@@ -57,7 +57,7 @@ def _order(
         "cancellable": found.state not in FINAL and found.state != State.CANCEL_PENDING,
     }
     code = HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK
-    return show(request, "order", context, status=code)
+    return show(request, "order", context, status=code, args=[found.pk])
 
 
 _KNOWN: Final = (*PRICES, "quantity", "time_in_force")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
 from accounts.visitors import person
@@ -31,18 +32,27 @@ DAYS: Final = (
 
 
 def show(
-    request: HttpRequest, name: str, context: Mapping[str, Any], *, status: int = HTTPStatus.OK
+    request: HttpRequest,
+    name: str,
+    context: Mapping[str, Any],
+    *,
+    status: int = HTTPStatus.OK,
+    args: Sequence[Any] = (),
 ) -> HttpResponse:
     """Render a page of trading; htmx gets the parts that change by themselves.
 
-    A page `x` is `trading/x.html`, and what changes of it `trading/x_parts.html`.
+    A page `x` is `trading/x.html`, what changes of it `trading/x_parts.html`, and its address
+    `trading:x` with `args`. A form that is refused is answered from an address that takes forms
+    alone, so nothing on the page leads to where it was asked for.
     """
     user = person(request)
     htmx: Any = getattr(request, "htmx", None)
     parts = bool(htmx) and not htmx.history_restore_request
+    here = reverse(f"trading:{name}", args=args)
+    again = request.get_full_path() if request.path == here else here
     whole = {
-        "page": "trading", "tab": name, "channel": channel_of(user.pk), "here": request.path,
-        "parts": parts,
+        "page": "trading", "tab": name, "channel": channel_of(user.pk), "here": here,
+        "again": again, "parts": parts,
     }  # fmt: skip
     template = f"trading/{name}_parts.html" if parts else f"trading/{name}.html"
     response = render(request, template, {**whole, **context}, status=status)

@@ -59,7 +59,7 @@ def account_payloads(accounts: Iterable[Account], marks: Marks) -> list[Payload]
 def _account(
     account: Account, now: Balances, held: Sequence[Held], stand: Stand, marks: Marks
 ) -> Payload:
-    found = marks.all_of(one.symbol for one in held)
+    found = marks.seen_by(account).all_of(one.symbol for one in held)
     unmarked = [symbol for symbol, mark in found.items() if mark.price is None]
     value = unrealised = None
     if not unmarked:
@@ -128,7 +128,7 @@ def position_payloads(accounts: Sequence[Account], marks: Marks) -> list[Payload
     """Return what some accounts hold, account by account."""
     held = ledger.positions_of(accounts)
     return [
-        position_payload(account, one, marks.of(one.symbol))
+        position_payload(account, one, marks.seen_by(account).of(one.symbol))
         for account in accounts
         for one in held[account.pk]
     ]

@@ -70,7 +70,7 @@ def portfolio(request: HttpRequest, account_id: int) -> HttpResponse:
         context["body"] = risking.portfolio_of(found, person(request).pk, reach_of(request.user))
     except (remote.Unavailable, remote.RemoteError):
         context["away"] = True
-    return show(request, "portfolio", {**context, "channel": ""})
+    return show(request, "portfolio", {**context, "channel": ""}, args=[found.pk])
 
 
 @require_POST

@@ -38,20 +38,22 @@ _NEAR: Final = 40
 def form(request: HttpRequest) -> HttpResponse:
     """Show the ticket; htmx gets the preview alone."""
     asked = ticket.read(request.GET)
-    marks = Marks(reach_of(request.user))
     account = _account(request, asked)
+    marks = Marks(reach_of(request.user)).seen_by(account)
+    typed = asked.fields["underlying"]
     if account is not None and not asked.fields["underlying"]:
         asked.fields["underlying"] = _underlying(account)
     name = asked.fields["underlying"]
     today = (marks.of(name).at or timezone.now()).astimezone(NEW_YORK).date()
     drawn = request.GET.get("drawn", name)
-    if drawn != name:
+    moved = drawn != name and bool(typed)
+    if moved:
         asked = ticket.moved(asked, drawn, marks, today)
     shape = request.GET.get("shape", "")
     if shape in ticket.shapes_of(name) and account is not None:
         asked = ticket.shaped(shape, asked, marks, today)
         _price(asked, marks)
-    return _form(request, asked, account, marks, {}, moved=drawn != name)
+    return _form(request, asked, account, marks, {}, moved=moved)
 
 
 def _account(request: HttpRequest, asked: Ticket) -> Account | None:
@@ -202,9 +204,9 @@ def _look(asked: Ticket, account: Account, marks: Marks) -> dict[str, Any]:
 def send(request: HttpRequest) -> HttpResponse:
     """Place the order of the ticket, once however often it is sent, and lead to its page."""
     asked = ticket.read(request.POST)
-    marks = Marks(reach_of(request.user))
     named = asked.fields["account"]
     account = _account(request, asked)
+    marks = Marks(reach_of(request.user)).seen_by(account)
     try:
         if account is None or str(account.pk) != named:
             raise LedgerError("account", NO_ACCOUNT)

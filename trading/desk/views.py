@@ -23,6 +23,7 @@ from trading.desk.pages import actor_of, own_account, show
 from trading.desk.reading import Filter
 from trading.desk.rest import PAPER
 from trading.execution import services as execution
+from trading.execution.selectors import state_of
 from trading.execution.states import Standing
 from trading.ledger.book import LedgerError, fits
 from trading.models import Account, BrokerConnection, RiskProfile
@@ -115,9 +116,10 @@ def _account(request: HttpRequest, found: Account, fault: str) -> HttpResponse:
         "risks": RISKS,
         "connection": BrokerConnection.objects.filter(account=found).first(),
         "fault": fault,
+        "seen": request.GET.get("seen", ""),
     }
     code = HTTPStatus.BAD_REQUEST if fault else HTTPStatus.OK
-    return show(request, "account", context, status=code)
+    return show(request, "account", context, status=code, args=[found.pk])
 
 
 @require_POST
@@ -160,7 +162,9 @@ def standing(request: HttpRequest, account_id: int) -> HttpResponse:
     reason = request.POST.get("reason", "")[:200].replace("\x00", "").strip()
     if wanted is None:
         return _account(request, found, "Choose what to do with the account.")
-    who = actor_of(request)
+    who, now = actor_of(request), state_of(found.pk).state
+    if wanted != Standing.DISABLED and request.POST.get("seen", now.value) != now.value:
+        return _account(request, found, "It stands otherwise than the page showed. Look again.")
     try:
         if found.mode == Account.Mode.LIVE and wanted != Standing.DISABLED:
             risk.may_raise("to", who, second_factor.proved_at(request))

@@ -227,13 +227,14 @@ class Lane:
 
     def _reconcile(self) -> None:
         session = self.session
-        self._due = session.clock.monotonic() + AGAIN_S  # also after a fault
+        due = self._due = session.clock.monotonic() + AGAIN_S  # also after a fault
         told = reconcile.reconcile(session, not_again=self._skipped)
         self._skipped = frozenset(told.skipped) - self._skipped
         # Each try that ends at the rate has used up what came back since the one before.
         self._again = min(2 * self._again, RECONCILE_S) if told.limited else AGAIN_S
         soon = told.failed or told.skipped
-        self._due = session.clock.monotonic() + (self._again if soon else RECONCILE_S)
+        if self._due == due:  # nobody has wished for another pass meanwhile, as the stream may
+            self._due = session.clock.monotonic() + (self._again if soon else RECONCILE_S)
         if told.standing == Standing.HALTED:
             self.halt("; ".join(str(one) for one in told.differences))
 

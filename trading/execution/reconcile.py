@@ -214,6 +214,8 @@ def _walk(session: Session, told: Pass, not_again: frozenset[str]) -> None:
             told.skipped |= touched
             _judge(session, told, found, account)
             return
+        if found == before:  # it stands: nothing opens until the whole day has said why
+            session.reconciled = False
         before = found
     told.failed = "the broker's figures did not stay the same between two looks"
 

@@ -42,7 +42,8 @@ class LiveSession(ReplaySession):
         return self._now() >= self.session.close_ns + LATE_S * SECOND
 
     def between(self, after: int) -> SnapshotData | None:
-        """Return the newest snapshot known after an instant, if any."""
+        """Return the session's newest snapshot known after an instant, if any."""
+        after = max(after, self.session.open_ns)
         now = from_ns(self._now())
         found = find_snapshot(self.symbol, at=now, source=self._source)
         if found is None or to_ns(found[1]) <= after:

@@ -86,6 +86,7 @@ class FeedRunner:
         self._lock = SymbolLock(run.symbol)
         self._publisher = Publisher(run)
         self._rushed_until = 0
+        self._arrived = 0.0
         self._asked_at = float("-inf")
         self._wish = Wish(run.desired, run.speed)
 
@@ -149,7 +150,7 @@ class FeedRunner:
                 self._pacer.anchor(data.known_at)
             else:
                 self._wait_for(data.known_at)
-                arrived = time.time()
+                arrived = self._arrived = time.time()
                 minute = recorder.record(data)
                 self._durable(partial(self._store, minute, arrived))
                 self._publisher.minute(minute, arrived)
@@ -179,11 +180,14 @@ class FeedRunner:
             self._sleep(CONTROL_EVERY_S)
 
     def _tell_between(self, source: SessionSource, told: int) -> int:
-        """Tell the quote of a live market that no minute has told; return of when the last is."""
+        """Tell the quote of a live market that no minute has told; return of when the last is.
+
+        It came with the minute before it: the age of a page is that of its minutes.
+        """
         data = self._durable(partial(source.between, told))
         if data is None:
             return told
-        self._publisher.quote(data, time.time())
+        self._publisher.quote(data, self._arrived or time.time())
         return data.known_at
 
     def _place(self) -> int | None:

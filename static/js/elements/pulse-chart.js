@@ -76,10 +76,10 @@ class PulseChart extends HTMLElement {
     });
   }
 
-  /** A quote's time is the end of its minute; an older one (another run) starts no new bar. */
+  /** A bar stands at the end of its minute; an older quote (another run) starts no new one. */
   #tick(quote) {
     if (isPaused() || typeof quote.last !== "number") return;
-    const time = Math.floor(Date.parse(quote.time) / 60000) * 60;
+    const time = Math.ceil(Date.parse(quote.time) / 60000) * 60;
     if (time < this.last.time) return;
     const { last: price } = quote;
     this.last =

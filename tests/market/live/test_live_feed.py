@@ -37,6 +37,10 @@ def _fresh(transactional_db):
     store.forget_layouts()
 
 
+def minutes_rows(run: FeedRun):
+    return run.frame_rows.filter(kind=Kind.INTRADAY.value).order_by("time")
+
+
 def replayed(symbol: str, day: dt.date) -> FeedRun:
     run = control.request_replay(symbol=symbol, date=day, speed=0.0, claimed=True)
     assert FeedRunner(run, replay.source_of(run)).play() == FeedRun.State.FINISHED
@@ -213,21 +217,44 @@ def test_a_coin_has_a_session_a_day_of_utc_without_a_pause():
 # --- between two minutes ------------------------------------------------------------------------
 def test_quotes_are_told_between_the_minutes_and_make_no_row(monkeypatch):
     told: list[int] = []
-    quote = Publisher.quote
+    came: list[float] = []
+    minutes: list[float] = []
+    quote, tell_minute = Publisher.quote, Publisher.minute
 
     def tell(publisher, data, arrived):
         told.append(data.known_at)
+        came.append(arrived)
         quote(publisher, data, arrived)
 
+    def minute(publisher, made, arrived):
+        minutes.append(arrived)
+        tell_minute(publisher, made, arrived)
+
     monkeypatch.setattr(Publisher, "quote", tell)
+    monkeypatch.setattr(Publisher, "minute", minute)
     with live_market(minutes_before_close=3) as market:
         run = whole(market)
     rows = minutes_of(run).time.tolist()
     assert told == sorted(set(told)), "each once, in order"
     assert set(rows) < set(told)
     assert len(told) > 3 * len(rows)
+    assert set(came[len(told) // 2 :]) <= set(minutes), "no quote makes its minute's page younger"
     kept = read_state("quote:SPY").data["SPY"]
     assert kept["last"] == pytest.approx(store.read_snapshot("SPY", at=from_ns(told[-1])).spot)
+
+
+def test_the_close_of_the_day_before_is_no_quote_of_the_day():
+    with live_market(minutes_before_close=3) as market:
+        whole(market)
+    later = calendars.session(DAY + dt.timedelta(days=1), calendars.exchange_of("SPY"))
+    today = calendars.session(DAY, calendars.exchange_of("SPY"))
+
+    def between(session) -> object:
+        made = live.LiveSession("SPY", session, "alpaca", lambda: later.open_ns + SECOND)
+        return made.between(0)
+
+    assert between(today) is not None
+    assert between(later) is None
 
 
 @pytest.mark.parametrize(("delay", "between"), [(0, True), (90, False)])
@@ -248,6 +275,19 @@ def test_prices_are_the_newest_that_may_be_seen(delay, between, monkeypatch):
     assert of_row % MINUTE == 0
     if between:
         assert seen % MINUTE
+
+
+def test_real_prices_are_of_the_market_whatever_is_replayed():
+    with live_market(minutes_before_close=6) as market:
+        row = minutes_rows(whole(market)).first()
+    row.pk, row.run = None, recorded_run(source="replay", params={}, state="finished", rows=1)
+    row.save()
+    played, real = (
+        store.load_snapshot(selectors.newest_prices("SPY", WHOLE, real=one).id).known_at
+        for one in (False, True)
+    )
+    assert played == to_ns(row.time)
+    assert real > played + 4 * MINUTE
 
 
 # --- runs ---------------------------------------------------------------------------------------

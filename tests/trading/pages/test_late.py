@@ -120,6 +120,11 @@ SAID = {"rule": "collar", "text": "Order 7 of SPY261218C00500000 is 0.5 off 12",
         "limit": "4.9"}  # fmt: skip
 
 
+def test_what_a_broker_takes_follows_from_no_quote():
+    told = {"rule": "broker", "text": "It takes no day orders.", "value": "day", "limit": "gtc"}
+    assert late.decision(told, None, LATE) == {**told, "late": ""}
+
+
 def test_numbers_are_told_once_the_delay_has_passed_and_at_once_without_one():
     now = timezone.now()
     for at, reach in ((now, WHOLE), (None, WHOLE), (now - dt.timedelta(seconds=901), LATE)):

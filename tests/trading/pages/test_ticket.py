@@ -9,9 +9,11 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from market import framestore, store
+from market import framestore, selectors, store
+from market.reach import WHOLE
 from tests.browser.trading import make_market, option
 from trading.desk import opening
+from trading.desk.marks import Marks
 from trading.execution import services as execution
 from trading.execution.states import Standing
 from trading.models import Account, Order
@@ -104,6 +106,23 @@ def test_another_underlying_brings_its_own_fields_along(web, sim):
     assert '<option value="ioc" selected>' in text(
         web.get("/trading/ticket/", chosen, headers=HTMX)
     )
+
+
+def test_an_underlying_that_is_being_typed_moves_nothing(web, sim):
+    asked = {**CONDOR, "account": str(sim.pk), "drawn": "SIM", "underlying": ""}
+    assert "ticket-legs" not in text(web.get("/trading/ticket/", asked, headers=HTMX))
+
+
+def test_an_account_at_a_broker_sees_the_prices_of_its_market(monkeypatch):
+    looks = []
+    monkeypatch.setattr(
+        selectors, "newest_prices", lambda name, reach, *, real: looks.append((name, real))
+    )
+    paper, broker = Account(broker="paper"), Account(broker="alpaca")
+    marks = Marks(WHOLE)
+    for account in (paper, broker, paper, None, broker):
+        marks.seen_by(account).seen_by(account).of("SPY")
+    assert looks == [("SPY", False), ("SPY", True)], "each market is read once"
 
 
 def test_htmx_gets_the_preview_alone(web, sim):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from decimal import Decimal
 
 import pytest
@@ -116,6 +117,51 @@ def test_the_standing_follows_with_the_parts_and_keeps_what_is_typed(web, accoun
     parts = text(web.get(f"/trading/accounts/{account.pk}/", headers={"HX-Request": "true"}))
     assert all(f'{one} hx-swap-oob="true"' in parts for one in shown)
     assert 'name="reason"' not in parts
+
+
+def test_buttons_are_not_drawn_again_under_the_hand(web, ana, account):
+    address = f"/trading/accounts/{account.pk}/"
+
+    def acts(seen: str) -> str:
+        given = {"seen": seen}
+        return text(web.get(address, given, headers={"HX-Request": "true"}))
+
+    assert 'name="seen" value="disabled"' in text(web.get(address))
+    assert "standing-acts" not in acts("disabled")
+    execution.step(account.pk, Standing.ARMED, actor=f"user {ana.pk}", reason="ready")
+    execution.step(account.pk, Standing.HALTED, actor="risk", reason="a loss")
+    drawn = acts("armed")
+    assert drawn.index("Disable the account") < drawn.index("Reconcile and go on")
+    late = {"to": "go_on", "reason": "enough", "seen": "armed"}
+    assert "otherwise than the page showed" in text(web.post(f"{address}standing", late))
+    assert state_of(account.pk).state == Standing.HALTED
+    safe = {"to": "disable", "reason": "enough", "seen": "armed"}
+    assert web.post(f"{address}standing", safe).status_code == 302
+    assert state_of(account.pk).state == Standing.DISABLED
+
+
+def test_a_form_that_was_refused_leads_to_pages_that_can_be_asked_for(web, eve, account, at_venue):
+    order, _ = at_venue(account)
+    for path, form in (
+        ("ticket/send", {"account": account.pk, "underlying": "SPY"}),
+        (f"accounts/{account.pk}/standing", {"to": "fly", "reason": "x"}),
+        (f"accounts/{account.pk}/agree", {"what": "?"}),
+        (f"orders/{order.pk}/replace", {"quantity": "some", "intent_id": "r"}),
+        ("open", {"name": ""}),
+        ("risk/stop", {}),
+        ("connections/create", {}),
+    ):  # fmt: skip
+        who = eve if "connections" in path else web
+        answer = who.post(f"/trading/{path}", form)
+        assert answer.status_code == 400, path
+        page = text(answer)
+        asked = re.findall(r'hx-get="([^"?]*)', page)
+        asked += re.findall(r'<form method="get" action="([^"]*)"', page)
+        asked += re.findall(r'href="(/trading/[^"?#]*)', page)
+        assert asked
+        for address in set(asked):
+            # What only a larger plan has says so: 403.
+            assert who.get(address).status_code in (200, 403), f"{path} leads to {address}"
 
 
 def test_filters_hold_for_table_and_file(web, account, open_account, bought, at_venue):
