@@ -27,8 +27,11 @@ def proved_at(request: HttpRequest) -> dt.datetime | None:
     return dt.datetime.fromtimestamp(max(proofs), dt.UTC) if proofs else None
 
 
-def page_for(request: HttpRequest) -> str:
-    """Return the address where the user proves a second factor, or sets one up first."""
+def page_for(request: HttpRequest, back: str = "") -> str:
+    """Return the address where the user proves a second factor, or sets one up first.
+
+    It leads back to an address: by default to a page that was asked for, or to the first one.
+    """
     kinds = set(
         Authenticator.objects.filter(user_id=request.user.pk).values_list("type", flat=True)
     )
@@ -38,5 +41,5 @@ def page_for(request: HttpRequest) -> str:
         name = "mfa_reauthenticate_webauthn"
     else:
         return reverse("mfa_index")
-    back = urlencode({"next": request.get_full_path() if request.method == "GET" else "/"})
-    return f"{reverse(name)}?{back}"
+    back = back or (request.get_full_path() if request.method == "GET" else "/")
+    return f"{reverse(name)}?{urlencode({'next': back})}"

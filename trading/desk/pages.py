@@ -12,13 +12,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.functional import SimpleLazyObject
 
+from accounts import second_factor
 from accounts.visitors import person
 from market.clock import NEW_YORK
 from trading.desk import reading
 from trading.desk.reading import Filter
 from trading.models import Account, Order
 from trading.orders.telling import channel_of
+from trading.risk.services import UNPROVED
 
 SHOWN: Final = 50
 _MOST_DIGITS: Final = 18
@@ -52,7 +55,8 @@ def show(
     again = request.get_full_path() if request.path == here else here
     whole = {
         "page": "trading", "tab": name, "channel": channel_of(user.pk), "here": here,
-        "again": again, "parts": parts,
+        "again": again, "parts": parts, "unproved": UNPROVED,
+        "prove": SimpleLazyObject(lambda: second_factor.page_for(request, here)),
     }  # fmt: skip
     template = f"trading/{name}_parts.html" if parts else f"trading/{name}.html"
     response = render(request, template, {**whole, **context}, status=status)

@@ -25,6 +25,7 @@ from trading.risk.limits import LimitError
 from trading.scopes import Scope
 
 FRESH: Final = dt.timedelta(minutes=10)
+UNPROVED: Final = "Prove who you are first: this lets more pass than before."
 """How long ago a person may have proved who they are to ask for more."""
 CHAIN: Final = "limits"
 
@@ -196,7 +197,7 @@ def may_raise(field: str, actor: str, proved_at: dt.datetime | None) -> None:
     if not is_person(actor):
         raise LimitError(field, "Only a person lets more pass than before.")
     if proved_at is None or not dt.timedelta() <= timezone.now() - proved_at <= FRESH:
-        raise LimitError(field, "Prove who you are first: this lets more pass than before.")
+        raise LimitError(field, UNPROVED)
 
 
 def _store(scope: Scope, name: str, value: Decimal, actor: str) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.mfa.models import Authenticator
 from django.utils import timezone
 
 from accounts.keys import services as keys
@@ -215,6 +218,7 @@ def test_real_money_goes_on_by_a_second_factor_just_now(web, ana, live):
         ]
         assert {one.status_code for one in answers} == {400}
         assert all("Prove who you are first" in text(one) for one in answers)
+        assert all('href="/accounts/2fa/">Prove' in text(one) for one in answers[1:])
     assert Switch.objects.get().state == "halted"
     assert state_of(live.pk).state == Standing.HALTED
     prove(web, ana)
@@ -225,6 +229,19 @@ def test_real_money_goes_on_by_a_second_factor_just_now(web, ana, live):
     assert web.post(here, {"to": "arm", "reason": "again"}).status_code == 400
     prove(web, ana)
     assert web.post(here, {"to": "arm", "reason": "again"}).status_code == 302
+
+
+def test_who_has_a_second_factor_is_led_to_it_and_back(web, ana, live):
+    Account.objects.filter(pk=live.pk).update(mode="live", broker="alpaca")
+    Authenticator.objects.create(user=ana, type=Authenticator.Type.TOTP, data={})
+    here = f"/trading/accounts/{live.pk}/"
+    refused = text(web.post(f"{here}standing", {"to": "arm", "reason": "ready"}))
+    led = re.search(r'href="([^"]*)">Prove your second factor', refused)[1]
+    path, _, query = html.unescape(led).partition("?")
+    assert parse_qs(query)["next"] == [here]
+    assert 'name="code"' in text(web.get(f"{path}?{query}"))
+    refused = text(web.post("/trading/risk/go-on", {"scope": f"user:{ana.pk}", "reason": "x"}))
+    assert "Prove your second factor" not in refused, "another fault leads nowhere"
 
 
 # --- limits -------------------------------------------------------------------------------------
