@@ -5,6 +5,7 @@ import threading
 from decimal import Decimal
 
 import numpy as np
+import psycopg
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
@@ -290,6 +291,26 @@ def test_places_are_noted_for_the_change_of_tomorrow(ana):
     assert sorted(changes.values()) in ([-1, 1], [0, 0])
     ranking.refresh(now=NOON + DAY)
     assert stand(bots[0]).yesterday is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_waits_for_no_other_bot_of_its_owner(person):
+    owner = person("two", "pro_plus")
+    one, other = (services.register(owner, name=f"bot {n}", config={})[0] for n in range(2))
+    for bot in (one, other):
+        tell(bot, trade(1, price="5"), trade(2, action="SELL_CALL", price="6"))
+    ranking.refresh(now=NOON)
+    there = connection.settings_dict
+    with (
+        psycopg.connect(host=there["HOST"], user=there["USER"], dbname=there["NAME"]) as held,
+        connection.cursor() as cursor,
+    ):
+        held.execute("SELECT 1 FROM leaderboard_bot WHERE id = %s FOR UPDATE", [other.pk])
+        cursor.execute("SET lock_timeout = '2s'")
+        try:
+            assert services.configure(one.pk, config={"try": 1})[1]
+        finally:
+            cursor.execute("RESET lock_timeout")
 
 
 @pytest.mark.django_db(transaction=True)
