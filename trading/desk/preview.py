@@ -16,7 +16,7 @@ from trading.models import Account
 from trading.orders.gate import Verdict
 from trading.orders.intents import Intent, Leg
 from trading.risk import gate
-from trading.risk.findings import Answer, MissingError
+from trading.risk.findings import UNKNOWN, Answer, MissingError
 from trading.risk.gate import Judged
 
 _CENT: Final = Decimal("0.01")
@@ -43,7 +43,10 @@ def preview(account: Account, intent: Intent, reach: Reach) -> Payload:
         "allowed": verdict.allowed,
         **_said(verdict.rule, verdict, reach),
         "warnings": [late.words(one, None, reach) for one in judged.warnings],
-        "refusals": [_said(one.rule, one.answer, reach) for one in judged.refusals],
+        "refusals": [
+            {**_said(one.rule, one.answer, reach), "known": one.answer.value != UNKNOWN}
+            for one in judged.refusals
+        ],
         "rules": late.rules(verdict.facts.get("rules", []), None, reach),
         "hold": plain(verdict.hold) if live or intent.limit_price is not None else None,
         "opening": bool(judged.facts.opening),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 from http import HTTPStatus
@@ -44,14 +45,13 @@ def form(request: HttpRequest) -> HttpResponse:
     if account is not None and not asked.fields["underlying"]:
         asked.fields["underlying"] = _underlying(account)
     name = asked.fields["underlying"]
-    today = (marks.of(name).at or timezone.now()).astimezone(NEW_YORK).date()
     drawn = request.GET.get("drawn", name)
     moved = drawn != name and bool(typed)
     if moved:
-        asked = ticket.moved(asked, drawn, marks, today)
+        asked = ticket.moved(asked, drawn, marks, _today(name, marks))
     shape = request.GET.get("shape", "")
     if shape in ticket.shapes_of(name) and account is not None:
-        asked = ticket.shaped(shape, asked, marks, today)
+        asked = ticket.shaped(shape, asked, marks, _today(name, marks))
         _price(asked, marks)
     return _form(request, asked, account, marks, {}, moved=moved)
 
@@ -69,6 +69,11 @@ def _underlying(account: Account) -> str:
     """Return what an account on paper trades; a live one's owner says it."""
     symbol = PaperAccount.objects.filter(pk=account.pk).values_list("symbol", flat=True).first()
     return symbol or ""
+
+
+def _today(name: str, marks: Marks) -> dt.date:
+    """Return the day of an underlying's market, which may be one that is played."""
+    return (marks.of(name).at or timezone.now()).astimezone(NEW_YORK).date()
 
 
 def _price(asked: Ticket, marks: Marks) -> None:
@@ -100,7 +105,8 @@ def _form(
     ladder = ticket.strikes_of(marks.listed(name)) if name else {}
     spot = marks.spot(name) if name else None
     looked = {} if account is None or not asked.filled else _look(asked, account, marks)
-    shown = {**looked.get("faults", {}), **faults} if faults or _sent(request) else {}
+    found = looked.pop("faults", {})
+    shown = {**found, **faults} if faults or _sent(request) else {}
     context = {
         "accounts": payloads.account_payloads(reading.accounts_of(user.pk), marks),
         "account": account,
@@ -113,8 +119,6 @@ def _form(
         "strikes": _near(sorted({one for row in ladder.values() for one in row}), spot),
         "spot": payloads.amount(spot),
         "shapes": ticket.shapes_of(name),
-        "coins": ticket.is_coins(name),
-        "unit": "Coins" if ticket.is_coins(name) else "Shares",
         "moved": moved,
         "kinds": KINDS,
         "times": TIMES,
@@ -180,6 +184,7 @@ def _look(asked: Ticket, account: Account, marks: Marks) -> dict[str, Any]:
         if (exits := ticket.exits(asked)) is not None:
             orders_of(intent, exits)
         told = preview.preview(account, intent, marks.reach)
+        unknown = [one["rule"] for one in told["refusals"][1:] if not one["known"]]
     except LedgerError as error:
         return {"faults": {ticket.field_of(error.field): str(error)}, "unready": str(error)}
     middle, far = preview.net(intent.legs, marks)
@@ -188,6 +193,9 @@ def _look(asked: Ticket, account: Account, marks: Marks) -> dict[str, Any]:
     ends = None if price is None else preview.ending(intent, price)
     return {
         "preview": told,
+        # Where the market is not known most rules say so: the first one stands for them.
+        "refusals": [one for one in told["refusals"] if one["rule"] not in unknown],
+        "unknown": unknown,
         "middle": payloads.amount(middle),
         "limit_at_middle": "" if intent.limit_price is None else _middle(intent.legs, middle),
         "far": payloads.amount(far),

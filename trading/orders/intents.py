@@ -117,8 +117,9 @@ def _check_prices(intent: Intent) -> None:
     for name in ("limit_price", "stop_price", "trail"):
         value = getattr(intent, name)
         if (value is not None) != (name in needed):
-            verb = "needs" if name in needed else "has no"
-            raise OrderError(name, f"A {intent.kind} order {verb} {name}.")
+            verb = "needs a" if name in needed else "has no"
+            words = f"A {intent.kind} order {verb} {name}.".replace("_", " ")
+            raise OrderError(name, words)
         if value is None:
             continue
         fits(name, value)

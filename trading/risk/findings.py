@@ -11,6 +11,8 @@ from trading.ledger.book import plain
 
 T = TypeVar("T")
 _SHOWN: Final = Decimal("0.000001")
+UNKNOWN: Final = "not known"
+"""The value of an answer to whose question a fact is missing."""
 
 
 class Outcome(StrEnum):

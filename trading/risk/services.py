@@ -25,8 +25,9 @@ from trading.risk.limits import LimitError
 from trading.scopes import Scope
 
 FRESH: Final = dt.timedelta(minutes=10)
-UNPROVED: Final = "Prove who you are first: this lets more pass than before."
 """How long ago a person may have proved who they are to ask for more."""
+UNPROVED: Final = "Prove who you are first: this lets more pass than before."
+"""What is said to who did not: pages lead to the second factor beside it."""
 CHAIN: Final = "limits"
 
 

@@ -86,7 +86,7 @@ class FeedRunner:
         self._lock = SymbolLock(run.symbol)
         self._publisher = Publisher(run)
         self._rushed_until = 0
-        self._arrived = 0.0
+        self._arrived = time.time()  # of the newest minute, until one comes of this start
         self._asked_at = float("-inf")
         self._wish = Wish(run.desired, run.speed)
 
@@ -187,7 +187,7 @@ class FeedRunner:
         data = self._durable(partial(source.between, told))
         if data is None:
             return told
-        self._publisher.quote(data, self._arrived or time.time())
+        self._publisher.quote(data, self._arrived)
         return data.known_at
 
     def _place(self) -> int | None:

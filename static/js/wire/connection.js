@@ -11,8 +11,8 @@ let timer = null;
 function show({ state, text }) {
   if (!pill) return;
   pill.dataset.state = state;
-  const words = pill.querySelector(".pill-text");
   if (state === "idle") return; // nothing is shown; the words keep their room
+  const words = pill.querySelector(".pill-text");
   // Where the market is shown late, an open connection alone makes nothing live.
   const says = state === "live" ? (pill.dataset.connected ?? text) : text;
   if (words.textContent !== says) words.textContent = says;

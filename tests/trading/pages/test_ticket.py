@@ -81,11 +81,23 @@ def test_coins_have_no_day(web, sim, asked, time):
 
 def test_a_pair_of_coins_is_called_by_its_name_and_has_no_options(web, sim):
     page = text(web.get(f"/trading/ticket/?account={sim.pk}&underlying=BTC/USD&shape=shares"))
+    assert "Nothing was placed" not in page, "nothing was sent"
+    assert "Not an order yet" in page
     assert "shape=shares" in page
     assert "shape=condor" not in page
     assert '<option value="share" selected>Coins</option>' in page
     assert '<option value="call"' not in page
     assert "Shares</option>" not in page
+
+
+def test_an_unknown_market_is_said_once(web, sim):
+    """Most rules cannot be judged then: the first says why, the others are named."""
+    asked = {"account": str(sim.pk), "underlying": "BTC/USD", "side0": "buy", "right0": "share",
+             "ratio0": "1", "quantity": "1", "kind": "limit", "limit_price": "5"}  # fmt: skip
+    page = text(web.get("/trading/ticket/", asked))
+    assert page.count("banner-critical") == 2
+    assert "this account does not follow it" in page
+    assert re.search(r"\d\d more rules cannot be judged without their facts", page)
 
 
 def test_another_underlying_brings_its_own_fields_along(web, sim):
@@ -153,7 +165,7 @@ def test_the_ticket_is_sent_once(web, sim):
         ({"side3": "hold"}, "Choose buy or sell."),
         ({"ratio3": "1.5"}, "Give a whole number above 0."),
         ({"quantity": "0.5"}, "A package is traded in whole units."),
-        ({"limit_price": ""}, "A limit order needs limit_price."),
+        ({"limit_price": ""}, "A limit order needs a limit price."),
         ({f"side{place}": "" for place in range(4)}, "Choose a side for one leg at least."),
         ({"account": "999999"}, "You have no such account."),
         ({"strike1": "575"}, "Name each instrument once."),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from trading.risk.facts import Facts
-from trading.risk.findings import Answer, MissingError, Outcome, passed, refused
+from trading.risk.findings import UNKNOWN, Answer, MissingError, Outcome, passed, refused
 from trading.risk.rules import calm, loss, market, may, money, portfolio, prices, rate
 
 
@@ -98,7 +98,7 @@ def _asked(rule: Rule, facts: Facts) -> Answer:
     except MissingError as error:
         said = str(error.args[0])
         why = "; ".join(text for name, text in facts.notes.items() if name in said)
-        return refused(f"{said[0].upper()}{said[1:]}{f' ({why})' if why else ''}.", "not known")
+        return refused(f"{said[0].upper()}{said[1:]}{f' ({why})' if why else ''}.", UNKNOWN)
     except Exception as error:  # noqa: BLE001 - a guard that cannot be evaluated stays shut
         return refused(f"The rule failed ({type(error).__name__}).", "failed")
 

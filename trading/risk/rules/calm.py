@@ -87,4 +87,4 @@ def _nothing_known(facts: Facts, ground: Ground) -> Answer | None:
     if ground.synthetic:
         return None
     text = f"The calendar holds no events of these days for {ground.symbol}."
-    return refused(text, "not known") if facts.account.live else warned(text, "not known")
+    return refused(text, "no events") if facts.account.live else warned(text, "no events")
