@@ -25,7 +25,7 @@ def session(facts: Facts) -> Answer:
         name = leg.instrument.underlying
         ground = facts.picture.ground(name)
         if ground.state != "on":
-            return refused(f"The market of {name} is not on: {ground.state}", ground.state, "on")
+            return refused(f"The market of {name} is not on: {ground.state}.", "off", "on")
         if leg.instrument.asset == Asset.CRYPTO:
             continue
         if ground.session is None or not ground.session[0] <= ground.now < ground.session[1]:
